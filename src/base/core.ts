@@ -1,0 +1,74 @@
+/**
+ * What the driver core keeps once per machine: the top directories of sysfs, the uevent stream, the device
+ * nodes, the character device numbers and the kernel log. A kernel has these as globals; two machines live
+ * side by side in one process, so here they hang together on one object.
+ * @module
+ */
+
+import type { KernfsDir } from '../kernfs/dir.js';
+import { kernfsCreateRoot } from '../kernfs/root.js';
+import { AttributeGroup } from '../sysfs/group.js';
+import { CharDeviceNumbers } from './chrdev.js';
+import { mountDebugfs } from './debugfs.js';
+import { Devtmpfs } from './devtmpfs.js';
+import { KernelLog } from './printk.js';
+import type { KernelProfile } from './profile.js';
+import { Uevents } from './uevent.js';
+
+const kernelAttributes = new AttributeGroup<DriverCore>({
+  attributes: [{ name: 'uevent_seqnum', mode: 0o444, show: (core) => `${core.uevents.seqnum}\n` }],
+});
+
+export interface DriverCoreOptions {
+  profile: KernelProfile;
+  /** Milliseconds since the epoch, with a fraction. */
+  now(): number;
+  /** Number of the last uevent before this machine's first. */
+  seqnum?: number;
+}
+
+export class DriverCore {
+  readonly profile: KernelProfile;
+  /** Milliseconds since the epoch, with a fraction. */
+  readonly now: () => number;
+  readonly uevents: Uevents;
+  readonly devtmpfs: Devtmpfs;
+  readonly chrdevs = new CharDeviceNumbers();
+  readonly log = new KernelLog();
+
+  /** The top directory of sysfs: what is mounted at /sys. */
+  readonly sysfs: KernfsDir;
+  readonly devices: KernfsDir;
+  readonly bus: KernfsDir;
+  readonly class: KernfsDir;
+  readonly module: KernfsDir;
+  readonly kernel: KernfsDir;
+  readonly devChar: KernfsDir;
+  readonly devBlock: KernfsDir;
+  /** The top directory of debugfs, at /sys/kernel/debug. */
+  readonly debugfs: KernfsDir;
+
+  constructor(options: DriverCoreOptions) {
+    this.profile = options.profile;
+    this.now = options.now;
+    this.uevents = new Uevents(options.seqnum);
+    this.devtmpfs = new Devtmpfs(options.now);
+    this.sysfs = kernfsCreateRoot(options.now);
+    this.devices = this.sysfs.addDir('devices');
+    this.bus = this.sysfs.addDir('bus');
+    this.class = this.sysfs.addDir('class');
+    this.module = this.sysfs.addDir('module');
+    this.kernel = this.sysfs.addDir('kernel', this);
+    this.kernel.addTemplate(kernelAttributes);
+    this.debugfs = mountDebugfs(this.kernel);
+    const dev = this.sysfs.addDir('dev');
+    this.devChar = dev.addDir('char');
+    this.devBlock = dev.addDir('block');
+    for (const name of ['block', 'firmware', 'fs', 'power']) this.sysfs.addDir(name);
+  }
+
+  /** `/sys/devices/virtual`, made when the first device without a parent needs it. */
+  get virtualDevices(): KernfsDir {
+    return (this.devices.find('virtual') as KernfsDir | undefined) ?? this.devices.addDir('virtual');
+  }
+}

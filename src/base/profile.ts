@@ -1,0 +1,41 @@
+/**
+ * Kernel configuration that shows in behaviour: which options the emulated 6.12 was built with.
+ * @module
+ */
+
+export interface KernelProfile {
+  readonly name: string;
+  /** CONFIG_IOMMUFD: the iommufd module and /dev/iommu. */
+  readonly iommufd: boolean;
+  /** CONFIG_VFIO_DEVICE_CDEV: /dev/vfio/devices/vfioN. */
+  readonly vfioDeviceCdev: boolean;
+  /** CONFIG_VFIO_NOIOMMU: the module parameter that allows devices without an IOMMU. */
+  readonly vfioNoiommu: boolean;
+  /** CONFIG_VFIO_DEBUGFS: /sys/kernel/debug/vfio. */
+  readonly vfioDebugfs: boolean;
+  /** CONFIG_PM_ADVANCED_DEBUG: four more files in every power directory. */
+  readonly pmAdvancedDebug: boolean;
+}
+
+export const profiles = {
+  /** Everything VFIO offers. */
+  full: {
+    name: 'full',
+    iommufd: true,
+    vfioDeviceCdev: true,
+    vfioNoiommu: true,
+    vfioDebugfs: true,
+    pmAdvancedDebug: false,
+  },
+  /** The options of Debian's stock kernel: groups and containers only. */
+  deblike: {
+    name: 'deblike',
+    iommufd: false,
+    vfioDeviceCdev: false,
+    vfioNoiommu: false,
+    vfioDebugfs: false,
+    pmAdvancedDebug: true,
+  },
+} as const satisfies Record<string, KernelProfile>;
+
+export type ProfileName = keyof typeof profiles;

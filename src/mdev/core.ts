@@ -1,0 +1,36 @@
+/**
+ * The mdev core (drivers/vfio/mdev/mdev_core.c, module `mdev`): the bus, the class of parents, and the one list of all
+ * mediated devices that makes a UUID unique on the machine.
+ * @module
+ */
+
+import { Bus } from '../base/bus.js';
+import { ClassCompat } from '../base/class.js';
+import type { DriverCore } from '../base/core.js';
+import type { ModuleDefinition } from '../base/module.js';
+import type { MdevDevice } from './device.js';
+
+export class MdevCore {
+  readonly bus: Bus;
+  readonly parents: ClassCompat;
+  /** Every device from creation to release, by UUID, in order of creation. */
+  readonly devices = new Map<string, MdevDevice>();
+
+  constructor(readonly core: DriverCore) {
+    // A driver never binds by itself: the core attaches the driver of the parent at creation, and an mdev that was
+    // unbound can only be removed.
+    this.bus = new Bus(core, 'mdev', { match: () => false }).register();
+    this.parents = new ClassCompat(core, 'mdev_bus');
+  }
+
+  exit(): void {
+    this.bus.unregister();
+    this.parents.unregister();
+  }
+}
+
+export const mdevModule: ModuleDefinition<MdevCore> = {
+  name: 'mdev',
+  init: (module) => new MdevCore(module.core),
+  exit: (mdev) => mdev.exit(),
+};

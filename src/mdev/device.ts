@@ -1,0 +1,115 @@
+/**
+ * Mediated devices (drivers/vfio/mdev/mdev_core.c, mdev_sysfs.c): made through a type's `create`, bound to the driver
+ * of their parent, removed through their own `remove`.
+ * @module
+ */
+
+import { deviceDriverAttach } from '../base/dd.js';
+import { Device } from '../base/device.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import { kstrtoull } from '../lib/kstrtox.js';
+import { after, type Sleeps } from '../lib/sleep.js';
+import { AttributeGroup } from '../sysfs/group.js';
+import type { MdevType } from './type.js';
+
+const mdevGroup = new AttributeGroup<MdevDevice>({
+  attributes: [{ name: 'remove', mode: 0o200, store: removeStore }],
+});
+
+export class MdevDevice extends Device {
+  /** Set while the device is complete: neither still being made nor already being removed. */
+  active = false;
+
+  constructor(
+    readonly mdevType: MdevType,
+    readonly uuid: string,
+  ) {
+    const { parent } = mdevType;
+    super(parent.mdev.core, uuid, { parent: parent.device, bus: parent.mdev.bus, groups: [mdevGroup] });
+  }
+}
+
+/**
+ * Makes a device of a type and binds it to the parent's driver (`mdev_device_create`).
+ * @param uuid in lower case
+ * @throws EEXIST when any parent has a device of that UUID, also one that is still being removed
+ * @throws EUSERS when the parent has no instance left and the core does the counting
+ * @throws ENODEV when the parent is being unregistered
+ * @throws what the driver's probe throws; the device was visible for a moment then
+ */
+export function mdevDeviceCreate(type: MdevType, uuid: string): Sleeps<void> {
+  const { parent } = type;
+  const { devices } = parent.mdev;
+  if (devices.has(uuid)) throw new KernelError(Errno.EEXIST);
+  parent.takeInstance();
+  const mdev = new MdevDevice(type, uuid);
+  devices.set(uuid, mdev);
+  try {
+    if (parent.unregistering) throw new KernelError(Errno.ENODEV);
+    mdev.add();
+  } catch (error) {
+    release(mdev);
+    throw error;
+  }
+  const undo = (error: unknown): Sleeps<never> =>
+    after(mdev.del(), () => {
+      release(mdev);
+      throw error;
+    });
+  const finish = () => {
+    type.devicesDir.addLink(uuid, mdev.dir);
+    mdev.dir.addLink('mdev_type', type.dir);
+    mdev.active = true;
+  };
+  try {
+    const attached = deviceDriverAttach(parent.registeredDriver, mdev);
+    return attached ? attached.then(finish, undo) : finish();
+  } catch (error) {
+    return undo(error);
+  }
+}
+
+/**
+ * Removes a device (`mdev_device_remove`); sleeps while its driver waits for users.
+ * @throws ENODEV when it is gone, or its parent is going
+ * @throws EAGAIN while it is still being made or already being removed
+ */
+export function mdevDeviceRemove(mdev: MdevDevice): Sleeps<void> {
+  const { parent } = mdev.mdevType;
+  if (parent.mdev.devices.get(mdev.uuid) !== mdev) throw new KernelError(Errno.ENODEV);
+  if (!mdev.active) throw new KernelError(Errno.EAGAIN);
+  if (parent.unregistering) throw new KernelError(Errno.ENODEV);
+  return mdevDeviceRemoveCommon(mdev);
+}
+
+/** The removal itself, also used when the parent takes its devices with it. */
+export function mdevDeviceRemoveCommon(mdev: MdevDevice): Sleeps<void> {
+  mdev.active = false;
+  mdev.dir.removeChild('mdev_type');
+  mdev.mdevType.devicesDir.removeChild(mdev.uuid);
+  return after(mdev.del(), () => release(mdev));
+}
+
+/** The last reference is gone: the UUID and the instance are free again. */
+function release(mdev: MdevDevice): void {
+  const { parent } = mdev.mdevType;
+  parent.mdev.devices.delete(mdev.uuid);
+  parent.giveInstance();
+}
+
+/**
+ * Removes the device when the text is a number other than 0. The file takes itself out first, so that of two writers
+ * one removes the device.
+ * @throws EINVAL when the text is no number
+ */
+function removeStore(mdev: MdevDevice, text: string): Sleeps<void> {
+  let value: bigint;
+  try {
+    value = kstrtoull(text);
+  } catch {
+    throw new KernelError(Errno.EINVAL);
+  }
+  if (value === 0n) return;
+  mdev.dir.hide('remove');
+  return mdevDeviceRemove(mdev);
+}

@@ -1,0 +1,83 @@
+/**
+ * Types of mediated devices (drivers/vfio/mdev/mdev_sysfs.c): for each, a directory below a parent's
+ * mdev_supported_types with the file that makes a device.
+ * @module
+ */
+
+import { devDriverString } from '../base/dev-print.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import { guidParse, UUID_STRING_LEN } from '../lib/guid.js';
+import type { Sleeps } from '../lib/sleep.js';
+import { AttributeGroup } from '../sysfs/group.js';
+import { mdevDeviceCreate } from './device.js';
+import type { MdevParent } from './parent.js';
+
+const typeGroup = new AttributeGroup<MdevType>({
+  attributes: [
+    { name: 'create', mode: 0o200, store: createStore },
+    { name: 'device_api', mode: 0o444, show: (type) => `${type.parent.driver.deviceApi}\n` },
+    { name: 'name', mode: 0o444, show: (type) => `${type.prettyName ?? type.sysfsName}\n` },
+    { name: 'available_instances', mode: 0o444, show: (type) => `${type.availableInstances}\n` },
+    { name: 'description', mode: 0o444, show: (type) => `${type.parent.driver.showDescription!(type)}\n` },
+  ],
+  isVisible: (type, { name }) => name !== 'description' || type.parent.driver.showDescription !== undefined,
+});
+
+/**
+ * A type of device. Vendor drivers extend it with what makes the type.
+ */
+export class MdevType {
+  #parent: MdevParent | undefined;
+  #dir: KernfsDir | undefined;
+
+  /**
+   * @param sysfsName second half of the directory's name, after the parent's driver
+   * @param prettyName what the `name` file shows; the sysfs name without it
+   */
+  constructor(
+    readonly sysfsName: string,
+    readonly prettyName?: string,
+  ) {}
+
+  get parent(): MdevParent {
+    return this.#parent!;
+  }
+
+  get dir(): KernfsDir {
+    return this.#dir!;
+  }
+
+  /** The directory of links to devices of the type. */
+  get devicesDir(): KernfsDir {
+    return this.dir.lookup('devices') as KernfsDir;
+  }
+
+  /** How many more devices can be made, by the driver's count or the parent's. */
+  get availableInstances(): number {
+    const { driver } = this.parent;
+    return driver.getAvailable ? driver.getAvailable(this) : this.parent.availableInstances;
+  }
+
+  /** Makes the type's directory below the parent's mdev_supported_types. */
+  add(parent: MdevParent, typesDir: KernfsDir): void {
+    this.#parent = parent;
+    this.#dir = typesDir.addDir(`${devDriverString(parent.device)}-${this.sysfsName}`, this);
+    this.#dir.addTemplate(typeGroup);
+    this.#dir.addDir('devices');
+  }
+
+  remove(): void {
+    this.dir.parent?.removeChild(this.dir.name);
+    this.#dir = undefined;
+  }
+}
+
+/**
+ * Makes a device. The text is a UUID and at most one more character, which may be any.
+ * @throws EINVAL for another length or no UUID; and as {@link mdevDeviceCreate}
+ */
+function createStore(type: MdevType, text: string): Sleeps<void> {
+  if (text.length < UUID_STRING_LEN || text.length > UUID_STRING_LEN + 1) throw new KernelError(Errno.EINVAL);
+  return mdevDeviceCreate(type, guidParse(text));
+}

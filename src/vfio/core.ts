@@ -1,0 +1,105 @@
+/**
+ * The VFIO core (drivers/vfio/vfio_main.c, module `vfio`): its two classes, the container node, and the allocators of
+ * everything that VFIO numbers: group minors, device indexes and their minors, each the lowest free number.
+ * @module
+ */
+
+import { DeviceClass } from '../base/class.js';
+import type { Device } from '../base/device.js';
+import { type Misc, miscBuiltin } from '../base/misc.js';
+import type { Module, ModuleDefinition } from '../base/module.js';
+import type { KernelProfile } from '../base/profile.js';
+import { type Iommu, iommuBuiltin } from '../iommu/group.js';
+import { iommufdModule } from '../iommu/iommufd.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import { Ida } from '../lib/ida.js';
+import type { Sleeps } from '../lib/sleep.js';
+
+const VFIO_MINOR = 196;
+
+export class VfioCore {
+  readonly iommu: Iommu;
+  readonly groupClass: DeviceClass;
+  readonly deviceClass: DeviceClass;
+  readonly groupMajor: number;
+  readonly deviceMajor: number;
+  readonly groupMinors = new Ida();
+  /** Indexes N of vfioN; the minor of a device's node is its index. */
+  readonly deviceIndexes = new Ida();
+  readonly debugfs: KernfsDir | undefined;
+  readonly #misc: Misc;
+  readonly #container: Device;
+  #devices = 0;
+
+  constructor(readonly module: Module) {
+    const { core } = module;
+    this.iommu = module.import(iommuBuiltin);
+    this.#misc = module.import(miscBuiltin);
+    this.#container = this.#misc.register({
+      name: 'vfio',
+      minor: VFIO_MINOR,
+      nodename: 'vfio/vfio',
+      mode: 0o666,
+    });
+    this.groupClass = new DeviceClass(core, 'vfio', {
+      devnode: (device) => ({ name: `vfio/${device.name}` }),
+    });
+    this.groupClass.register();
+    this.groupMajor = core.chrdevs.allocMajor('vfio');
+    this.deviceClass = new DeviceClass(core, 'vfio-dev', {
+      devnode: (device) => ({ name: `vfio/devices/${device.name}` }),
+    }).register();
+    this.deviceMajor = core.chrdevs.allocMajor('vfio-dev');
+    this.debugfs = core.profile.vfioDebugfs ? core.debugfs.addDir('vfio') : undefined;
+  }
+
+  get profile(): KernelProfile {
+    return this.module.core.profile;
+  }
+
+  exit(): Sleeps<void> {
+    const { core } = this.module;
+    this.debugfs?.parent?.removeChild('vfio');
+    core.chrdevs.freeMajor(this.deviceMajor);
+    this.deviceClass.unregister();
+    core.chrdevs.freeMajor(this.groupMajor);
+    this.groupClass.unregister();
+    return this.#misc.deregister(this.#container);
+  }
+
+  /** A device index. The first device pins VFIO's pseudo file system, and with it the module. */
+  allocDeviceIndex(): number {
+    const index = this.deviceIndexes.alloc();
+    if (this.#devices++ === 0) this.module.references++;
+    return index;
+  }
+
+  freeDeviceIndex(index: number): void {
+    this.deviceIndexes.free(index);
+    if (--this.#devices === 0) this.module.references--;
+  }
+}
+
+export const vfioModule: ModuleDefinition<VfioCore> = {
+  name: 'vfio',
+  depends: (profile) => (profile.iommufd ? [iommufdModule] : []),
+  parameters: (profile) =>
+    profile.vfioNoiommu
+      ? [{ name: 'enable_unsafe_noiommu_mode', type: 'bool', mode: 0o644, initial: false }]
+      : [],
+  init: (module) => new VfioCore(module),
+  exit: (vfio) => vfio.exit(),
+};
+
+/** The type1 IOMMU backend (drivers/vfio/vfio_iommu_type1.c, module `vfio_iommu_type1`). */
+export const vfioIommuType1Module: ModuleDefinition<void> = {
+  name: 'vfio_iommu_type1',
+  depends: [vfioModule],
+  parameters: [
+    { name: 'allow_unsafe_interrupts', type: 'bool', mode: 0o644, initial: false },
+    { name: 'disable_hugepages', type: 'bool', mode: 0o644, initial: false },
+    { name: 'dma_entry_limit', type: 'uint', mode: 0o644, initial: 65535 },
+  ],
+  init: () => {},
+  exit: () => {},
+};

@@ -1,0 +1,116 @@
+/**
+ * VFIO devices (drivers/vfio/vfio_main.c): what a vendor driver registers to have its device opened by user space.
+ *
+ * Modelled: the vfio-dev class device and its number, the group, and an unregistration that waits for the last
+ * user. The user API on top (open, ioctl, read, write, mmap) is not here yet.
+ * @module
+ */
+
+import { debugfsCreateFile } from '../base/debugfs.js';
+import { Device } from '../base/device.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import { after, type Sleeps } from '../lib/sleep.js';
+import type { VfioCore } from './core.js';
+import { type VfioGroup, vfioDeviceRemoveGroup, vfioNoiommuGroupAlloc } from './group.js';
+
+/** What a vendor driver does for its device (`struct vfio_device_ops`). */
+export interface VfioDeviceOps {
+  readonly name: string;
+  /** Claims what the device needs. Throws the errno with which creating it fails. */
+  init?(vdev: VfioDevice): void;
+  /** Gives back what {@link init} claimed. */
+  release?(vdev: VfioDevice): void;
+  /** Name of the current migration state; a device without one has no migration. */
+  migrationState?(vdev: VfioDevice): string;
+}
+
+/** The device's entry in the vfio-dev class. */
+class VfioClassDevice extends Device {}
+
+export class VfioDevice {
+  readonly index: number;
+  #classDevice: Device | undefined;
+  #group: VfioGroup | undefined;
+  #debugfs: KernfsDir | undefined;
+  #users = 0;
+  #idle: (() => void) | undefined;
+
+  /**
+   * Allocates a VFIO device (`vfio_alloc_device`).
+   * @param device the device that the vendor driver was bound to
+   * @throws what the driver's init throws
+   */
+  constructor(
+    readonly vfio: VfioCore,
+    readonly device: Device,
+    readonly ops: VfioDeviceOps,
+  ) {
+    this.index = vfio.allocDeviceIndex();
+    try {
+      ops.init?.(this);
+    } catch (error) {
+      vfio.freeDeviceIndex(this.index);
+      throw error;
+    }
+  }
+
+  /** Frees what the constructor took (`vfio_put_device`). */
+  put(): void {
+    this.ops.release?.(this);
+    this.vfio.freeDeviceIndex(this.index);
+  }
+
+  /** Makes the device known to user space (`vfio_register_emulated_iommu_dev`). */
+  registerEmulatedIommuDev(): void {
+    const { vfio, device, index } = this;
+    this.#group = vfioNoiommuGroupAlloc(vfio, device);
+    this.#classDevice = new VfioClassDevice(device.core, `vfio${index}`, {
+      class: vfio.deviceClass,
+      parent: device,
+      devt: vfio.profile.vfioDeviceCdev ? { major: vfio.deviceMajor, minor: index } : undefined,
+    });
+    this.#classDevice.add();
+    this.#addDebugfs();
+  }
+
+  /**
+   * Takes the device from user space (`vfio_unregister_group_dev`): nobody can open it any more at once; then it
+   * waits for those that have it open.
+   */
+  unregisterGroupDev(): Sleeps<void> {
+    return after(this.#classDevice!.del(), () =>
+      after(this.#waitForUsers(), () => {
+        this.#debugfs?.parent?.removeChild(this.device.name);
+        return vfioDeviceRemoveGroup(this.#group!, this.device);
+      }),
+    );
+  }
+
+  /** Takes a reference for an open file (`vfio_device_try_get_registration`). */
+  tryGet(): boolean {
+    if (!this.#classDevice?.inSysfs) return false;
+    this.#users++;
+    return true;
+  }
+
+  /** Gives it back; the last one lets an unregistration go on. */
+  putRegistration(): void {
+    if (--this.#users === 0) this.#idle?.();
+  }
+
+  #waitForUsers(): Sleeps<void> {
+    if (this.#users === 0) return;
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  #addDebugfs(): void {
+    const { vfio, ops } = this;
+    if (!vfio.debugfs) return;
+    this.#debugfs = vfio.debugfs.addDir(this.device.name);
+    if (!ops.migrationState) return;
+    const migration = this.#debugfs.addDir('migration');
+    debugfsCreateFile(migration, 'state', { mode: 0o444, show: () => `${ops.migrationState!(this)}\n` });
+  }
+}
