@@ -3,7 +3,9 @@
  * @module
  */
 
-import type { KernfsDir, KernfsTemplate } from '../kernfs/dir.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import { LinkTemplate, linksTo } from '../kernfs/projection.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { cstring } from '../lib/kstrtox.js';
 import type { Sleeps } from '../lib/sleep.js';
@@ -13,6 +15,7 @@ import { deviceAttach } from './dd.js';
 import type { Device } from './device.js';
 import type { DeviceDriver } from './driver.js';
 import { Kobject } from './kobject.js';
+import { Part } from './part.js';
 import { ueventWriteOnly } from './uevent.js';
 
 export interface BusOptions {
@@ -28,6 +31,8 @@ export interface BusOptions {
   /** Variables of a device's uevents. */
   uevent?(device: Device): string[];
 }
+
+const busLinks = new LinkTemplate<Device>({ subsystem: (device) => device.bus!.dir });
 
 const busGroup = new AttributeGroup<Bus>({
   attributes: [
@@ -54,6 +59,8 @@ const busGroup = new AttributeGroup<Bus>({
 
 export class Bus extends Kobject {
   readonly #options: BusOptions;
+  /** What every device of the bus shows. */
+  readonly deviceTemplates: readonly KernfsTemplate[];
   readonly devices = new Map<string, Device>();
   readonly drivers = new Map<string, DeviceDriver>();
   /** Whether new devices and new drivers are matched at once. */
@@ -62,6 +69,7 @@ export class Bus extends Kobject {
   constructor(core: DriverCore, name: string, options: BusOptions = {}) {
     super(core, name);
     this.#options = options;
+    this.deviceTemplates = [busLinks, ...(options.devGroups ?? [])];
   }
 
   get subsystem(): string {
@@ -97,7 +105,7 @@ export class Bus extends Kobject {
     const dir = this.kobjectAdd(this.core.bus);
     this.uevent('add');
     dir.addTemplate(busGroup);
-    dir.addDir('devices');
+    dir.addDir('devices').addTemplate(linksTo(this.devices));
     dir.addDir('drivers');
     for (const group of this.#options.groups ?? []) dir.addTemplate(group);
     return this;
@@ -114,20 +122,16 @@ export class Bus extends Kobject {
 
   /** Links a device into the bus (`bus_add_device`). */
   addDevice(device: Device): void {
-    const { dir } = device;
-    for (const group of this.#options.devGroups ?? []) dir.addTemplate(group);
-    this.devicesDir.addLink(device.name, dir);
-    dir.addLink('subsystem', this.dir);
+    device.showPart(Part.Bus);
     this.devices.set(device.name, device);
+    this.devicesDir.entryAdded(device.name);
   }
 
   /** The first half of `bus_remove_device`; the other is that its driver lets go. */
   unlistDevice(device: Device): void {
-    const { dir } = device;
-    dir.removeChild('subsystem');
-    this.devicesDir.removeChild(device.name);
-    for (const group of this.#options.devGroups ?? []) dir.removeTemplate(group);
+    device.hidePart(Part.Bus);
     this.devices.delete(device.name);
+    this.devicesDir.entryRemoved(device.name);
   }
 
   probeDevice(device: Device): void {

@@ -3,7 +3,9 @@
  * @module
  */
 
-import type { KernfsDir, KernfsTemplate } from '../kernfs/dir.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import { LinkTemplate, linksTo } from '../kernfs/projection.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
 import type { DriverCore } from './core.js';
 import type { Device } from './device.js';
 import { Kobject } from './kobject.js';
@@ -15,13 +17,20 @@ export interface DeviceClassOptions {
   devnode?(device: Device): { name: string; mode?: number };
 }
 
+const classLinks = new LinkTemplate<Device>({
+  subsystem: (device) => device.class!.dir,
+  device: (device) => device.parent?.dir,
+});
+
 export class DeviceClass extends Kobject {
-  readonly groups: readonly KernfsTemplate[];
+  /** What every device of the class shows. */
+  readonly deviceTemplates: readonly KernfsTemplate[];
   readonly devnode: DeviceClassOptions['devnode'];
+  readonly devices = new Map<string, Device>();
 
   constructor(core: DriverCore, name: string, options: DeviceClassOptions = {}) {
     super(core, name);
-    this.groups = options.groups ?? [];
+    this.deviceTemplates = [classLinks, ...(options.groups ?? [])];
     this.devnode = options.devnode;
   }
 
@@ -31,13 +40,23 @@ export class DeviceClass extends Kobject {
 
   /** @throws EEXIST when there is a class of that name */
   register(): this {
-    this.kobjectAdd(this.core.class);
+    this.kobjectAdd(this.core.class).addTemplate(linksTo(this.devices));
     this.uevent('add');
     return this;
   }
 
   unregister(): void {
     this.kobjectDel();
+  }
+
+  addDevice(device: Device): void {
+    this.devices.set(device.name, device);
+    this.dir.entryAdded(device.name);
+  }
+
+  removeDevice(device: Device): void {
+    this.devices.delete(device.name);
+    this.dir.entryRemoved(device.name);
   }
 }
 

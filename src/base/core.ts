@@ -7,13 +7,18 @@
 
 import type { KernfsDir } from '../kernfs/dir.js';
 import { kernfsCreateRoot } from '../kernfs/root.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import { tableGet } from '../lib/name-table.js';
 import { AttributeGroup } from '../sysfs/group.js';
+import type { Nest } from './children.js';
 import { CharDeviceNumbers } from './chrdev.js';
 import { mountDebugfs } from './debugfs.js';
+import { DeviceNumbers } from './devt.js';
 import { Devtmpfs } from './devtmpfs.js';
 import { KernelLog } from './printk.js';
 import type { KernelProfile } from './profile.js';
 import { Uevents } from './uevent.js';
+import { VirtualDevices } from './virtual.js';
 
 const kernelAttributes = new AttributeGroup<DriverCore>({
   attributes: [{ name: 'uevent_seqnum', mode: 0o444, show: (core) => `${core.uevents.seqnum}\n` }],
@@ -43,7 +48,8 @@ export class DriverCore {
   readonly class: KernfsDir;
   readonly module: KernfsDir;
   readonly kernel: KernfsDir;
-  readonly devChar: KernfsDir;
+  readonly virtual: VirtualDevices;
+  readonly devts: DeviceNumbers;
   readonly devBlock: KernfsDir;
   /** The top directory of debugfs, at /sys/kernel/debug. */
   readonly debugfs: KernfsDir;
@@ -62,13 +68,17 @@ export class DriverCore {
     this.kernel.addTemplate(kernelAttributes);
     this.debugfs = mountDebugfs(this.kernel);
     const dev = this.sysfs.addDir('dev');
-    this.devChar = dev.addDir('char');
+    this.devts = new DeviceNumbers(dev.addDir('char'), this.devtmpfs);
+    this.virtual = new VirtualDevices(this.devices);
     this.devBlock = dev.addDir('block');
     for (const name of ['block', 'firmware', 'fs', 'power']) this.sysfs.addDir(name);
   }
 
-  /** `/sys/devices/virtual`, made when the first device without a parent needs it. */
-  get virtualDevices(): KernfsDir {
-    return (this.devices.find('virtual') as KernfsDir | undefined) ?? this.devices.addDir('virtual');
+  /**
+   * Checks that nothing stands in the way of a new child.
+   * @throws EEXIST when the name is taken, by a child or by another entry of a directory that has been made
+   */
+  assertFree(nest: Nest, name: string): void {
+    if (nest.made ? nest.made.has(name) : tableGet(nest.children, name)) throw new KernelError(Errno.EEXIST);
   }
 }

@@ -8,6 +8,7 @@ import { after, type Sleeps } from '../lib/sleep.js';
 import { devPrint } from './dev-print.js';
 import type { Device } from './device.js';
 import type { DeviceDriver } from './driver.js';
+import { Part } from './part.js';
 
 /**
  * Binds a device to a driver, whether or not the bus finds that they match (`device_driver_attach`).
@@ -23,8 +24,8 @@ function probe(driver: DeviceDriver, device: Device): void {
   if (device.dead || !device.inSysfs) throw new KernelError(Errno.ENODEV);
   if (device.driver) throw new KernelError(Errno.EBUSY);
   device.driver = driver;
-  driver.dir.addLink(device.name, device.dir);
-  device.dir.addLink('driver', driver.dir);
+  driver.addLink(device);
+  device.showPart(Part.Driver);
   try {
     (driver.bus.probe ?? driver.options.probe)?.(device);
   } catch (error) {
@@ -36,7 +37,7 @@ function probe(driver: DeviceDriver, device: Device): void {
     device.driverData = undefined;
     throw error;
   }
-  for (const group of driver.options.devGroups ?? []) device.dir.addTemplate(group);
+  device.showPart(Part.DriverGroups);
   driver.devices.add(device);
   device.uevent('bind');
 }
@@ -53,7 +54,7 @@ function release(device: Device): Sleeps<void> {
   const { driver } = device;
   if (!driver) return;
   removeDriverLinks(driver, device);
-  for (const group of driver.options.devGroups ?? []) device.dir.removeTemplate(group);
+  device.hidePart(Part.DriverGroups);
   const removed = (driver.bus.remove ?? driver.options.remove)?.(device);
   return after(removed, () => {
     device.driver = undefined;
@@ -64,8 +65,8 @@ function release(device: Device): Sleeps<void> {
 }
 
 function removeDriverLinks(driver: DeviceDriver, device: Device): void {
-  driver.dir.removeChild(device.name);
-  device.dir.removeChild('driver');
+  device.hidePart(Part.Driver);
+  driver.removeLink(device);
 }
 
 /**

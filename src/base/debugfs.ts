@@ -9,7 +9,7 @@ import { KernfsFile, type KernfsFileOps } from '../kernfs/file.js';
 import { NewestFirstDir } from '../kernfs/newest-first.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 
-class DebugfsDir extends NewestFirstDir {
+export class DebugfsDir extends NewestFirstDir {
   override addDir(name: string): DebugfsDir {
     return this.add(new DebugfsDir(this.root, name));
   }

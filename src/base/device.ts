@@ -2,19 +2,36 @@
  * Devices (drivers/base/core.c): adding one makes its directory, links it into its class and bus, gives it a
  * device node and announces it; deleting takes all of that away in the opposite order and unbinds the driver on
  * the way, which is the one step that may sleep.
+ *
+ * What a device shows is kept as a set of {@link Part}s. Its directory is made of them when somebody looks at it, and
+ * follows them from then on; a device that nobody looks at has none.
  * @module
  */
 
-import { KernfsDir, type KernfsTemplate } from '../kernfs/dir.js';
+import { KernfsDir } from '../kernfs/dir.js';
+import type { KernfsNode, KernfsRoot } from '../kernfs/node.js';
+import { LinkTemplate } from '../kernfs/projection.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
+import type { NameTable } from '../lib/name-table.js';
 import { after, Mutex, type Sleeps } from '../lib/sleep.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { Bus } from './bus.js';
+import {
+  addChild,
+  childrenTemplate,
+  GlueDir,
+  glueOf,
+  type Nest,
+  removeChild,
+  removeIfEmpty,
+} from './children.js';
 import { type Devt, formatDevt } from './chrdev.js';
 import type { DeviceClass } from './class.js';
 import type { DriverCore } from './core.js';
 import { deviceReleaseDriver } from './dd.js';
 import type { DeviceDriver } from './driver.js';
 import { Kobject } from './kobject.js';
+import { Part } from './part.js';
 import { powerGroup, type RuntimePm } from './power.js';
 import { kobjectSynthUevent } from './uevent.js';
 
@@ -29,22 +46,29 @@ export interface DeviceOptions {
   top?: KernfsDir;
 }
 
-export class Device extends Kobject {
+export class Device extends Kobject implements Nest {
   readonly parent: Device | undefined;
   readonly bus: Bus | undefined;
   readonly class: DeviceClass | undefined;
   readonly devt: Devt | undefined;
   readonly groups: readonly KernfsTemplate[];
-  readonly #top: KernfsDir | undefined;
+  private readonly top_: KernfsDir | undefined;
 
-  driver: DeviceDriver | undefined;
+  children: NameTable<Device | GlueDir> | undefined = undefined;
+  made: KernfsDir | undefined = undefined;
+  private parts_ = 0;
+  private registered_ = false;
+
+  driver: DeviceDriver | undefined = undefined;
   /** What the driver keeps with the device (`dev_set_drvdata`). */
-  driverData: unknown;
+  driverData: unknown = undefined;
   /** Set once deletion began: no driver may bind any more. */
   dead = false;
+  /** The IOMMU group that the device is in; the device links to its directory. */
+  iommuGroup: { readonly dir: KernfsNode } | undefined = undefined;
   /** Runtime power management state, where it is not the default of a device that has none. */
-  pm: RuntimePm | undefined;
-  readonly lock = new Mutex();
+  pm: RuntimePm | undefined = undefined;
+  private lock_: Mutex | undefined = undefined;
 
   constructor(core: DriverCore, name: string, options: DeviceOptions) {
     super(core, name);
@@ -52,12 +76,100 @@ export class Device extends Kobject {
     this.bus = options.bus;
     this.class = options.class;
     this.devt = options.devt;
-    this.groups = options.groups ?? [];
-    this.#top = options.top;
+    this.groups = options.groups ?? noGroups;
+    this.top_ = options.top;
   }
 
   get subsystem(): string | undefined {
     return this.bus?.name ?? this.class?.name;
+  }
+
+  /** Held by whoever binds, unbinds or deletes the device. */
+  get lock(): Mutex {
+    this.lock_ ??= new Mutex();
+    return this.lock_;
+  }
+
+  override get inSysfs(): boolean {
+    return this.registered_;
+  }
+
+  override get path(): string {
+    const { parent } = this;
+    const above = parent?.path ?? (this.class ? this.core.virtual.path : this.topDir_().path);
+    const glue = this.class && !parent?.class ? `/${this.class.name}` : '';
+    return `${above === '/' ? '' : above}${glue}/${this.name}`;
+  }
+
+  /** The device's directory; it is made now if nobody has looked at it before. */
+  override get dir(): KernfsDir {
+    if (this.made) return this.made;
+    if (!this.registered_) throw new Error(`${this.name} is not in sysfs`);
+    return this.home_().lookup(this.name) as KernfsDir;
+  }
+
+  /** The directory that this one is in. */
+  private home_(): KernfsDir {
+    const { parent } = this;
+    if (!this.class) return parent?.dir ?? this.topDir_();
+    if (parent?.class) return parent.dir;
+    return (parent?.dir ?? this.core.virtual.dir).lookup(this.class.name) as KernfsDir;
+  }
+
+  private topDir_(): KernfsDir {
+    return this.top_ ?? this.core.devices;
+  }
+
+  makeDir(root: KernfsRoot): KernfsDir {
+    this.made = new KernfsDir(root, this.name, this);
+    this.made.addTemplate(childrenTemplate);
+    for (let part = 1; part <= this.parts_; part <<= 1) {
+      if (this.parts_ & part) for (const template of this.templatesOf(part)) this.made.addTemplate(template);
+    }
+    return this.made;
+  }
+
+  /** The entries that make up a part. */
+  protected templatesOf(part: number): readonly KernfsTemplate[] {
+    switch (part) {
+      case Part.Uevent:
+        return ueventPart;
+      case Part.Class:
+        return this.class!.deviceTemplates;
+      case Part.Groups:
+        return this.groups;
+      case Part.Bus:
+        return this.bus!.deviceTemplates;
+      case Part.Power:
+        return powerGroup(this.core.profile);
+      case Part.Node:
+        return nodePart;
+      case Part.Driver:
+        return driverPart;
+      case Part.DriverGroups:
+        return this.driver!.options.devGroups ?? noGroups;
+      case Part.IommuGroup:
+        return iommuGroupPart;
+      default:
+        return noGroups;
+    }
+  }
+
+  /** Lets the directory show a part. */
+  showPart(part: number): void {
+    this.parts_ |= part;
+    if (this.made) for (const template of this.templatesOf(part)) this.made.addTemplate(template);
+  }
+
+  /** Takes a part out of the directory. What it is made of must still be there. */
+  hidePart(part: number): void {
+    if (!(this.parts_ & part)) return;
+    if (this.made) for (const template of this.templatesOf(part)) this.made.removeTemplate(template);
+    this.parts_ &= ~part;
+  }
+
+  shows(part: number): boolean {
+    return (this.parts_ & part) !== 0;
   }
 
   /** The node's name below /dev and its mode; undefined for a device without a number. */
@@ -84,103 +196,103 @@ export class Device extends Kobject {
    * @throws EEXIST when the name is taken
    */
   add(): void {
-    const parentDir = this.#top ?? deviceParentDir(this);
-    const dir = this.kobjectAdd(parentDir);
-    dir.addTemplate(ueventGroup);
+    this.enterNest_();
+    this.registered_ = true;
+    this.showPart(Part.Uevent);
     if (this.class) {
-      dir.addLink('subsystem', this.class.dir);
-      if (this.parent) dir.addLink('device', this.parent.dir);
-      this.class.dir.addLink(this.name, dir);
-      for (const group of this.class.groups) dir.addTemplate(group);
+      this.showPart(Part.Class);
+      this.class.addDevice(this);
     }
-    for (const group of this.groups) dir.addTemplate(group);
+    this.showPart(Part.Groups);
     this.bus?.addDevice(this);
-    dir.addTemplate(powerGroup(this.core.profile));
-    this.#addNode(dir);
+    this.showPart(Part.Power);
+    this.core.devts.add(this);
     this.uevent('add');
     this.bus?.probeDevice(this);
   }
 
   /** Takes the device out of sysfs (`device_del`). Sleeps while its driver does, or while its lock is held. */
   del(): Sleeps<void> {
-    return after(
-      this.lock.hold(() => {
-        this.dead = true;
-      }),
-      () => {
-        const { dir } = this;
-        dir.removeTemplate(powerGroup(this.core.profile));
-        this.#deleteNode(dir);
-        if (this.class) {
-          if (this.parent) dir.removeChild('device');
-          dir.removeChild('subsystem');
-          this.class.dir.removeChild(this.name);
-        }
-        dir.removeTemplate(ueventGroup);
-        for (const group of [...(this.class?.groups ?? []), ...this.groups]) dir.removeTemplate(group);
-        this.bus?.unlistDevice(this);
-        return after(deviceReleaseDriver(this), () => {
-          const glue = dir.parent!;
-          this.kobjectDel();
-          removeGlueDir(glue);
-        });
+    const started = this.lock.hold(() => {
+      this.dead = true;
+    });
+    return after(started, () => {
+      this.hidePart(Part.Power);
+      this.core.devts.remove(this);
+      if (this.class) {
+        this.hidePart(Part.Class);
+        this.class.removeDevice(this);
+      }
+      this.hidePart(Part.Uevent);
+      this.hidePart(Part.Groups);
+      this.bus?.unlistDevice(this);
+      return after(deviceReleaseDriver(this), () => {
+        this.announceRemoval();
+        this.leaveNest_();
+        this.registered_ = false;
+        this.made = undefined;
+      });
+    });
+  }
+
+  private enterNest_(): void {
+    const { parent, core } = this;
+    if (!parent && !this.class) {
+      const top = this.topDir_();
+      top.add(this.makeDir(top.root));
+    } else if (!this.class || parent?.class) {
+      core.assertFree(parent!, this.name);
+      addChild(parent!, this);
+    } else {
+      const nest = parent ?? core.virtual;
+      let glue = glueOf(nest, this.class.name);
+      if (!glue) {
+        core.assertFree(nest, this.class.name);
+        glue = new GlueDir(this.class.name);
+        addChild(nest, glue);
+      }
+      core.assertFree(glue, this.name);
+      addChild(glue, this);
+    }
+  }
+
+  private leaveNest_(): void {
+    const { parent, core } = this;
+    if (!parent && !this.class) this.topDir_().removeChild(this.name);
+    else if (!this.class || parent?.class) removeChild(parent!, this);
+    else {
+      const nest = parent ?? core.virtual;
+      const glue = glueOf(nest, this.class.name)!;
+      removeChild(glue, this);
+      removeIfEmpty(nest, glue);
+    }
+  }
+}
+
+const noGroups: readonly KernfsTemplate[] = [];
+
+const ueventPart = [
+  new AttributeGroup<Device>({
+    attributes: [
+      {
+        name: 'uevent',
+        mode: 0o644,
+        show: (device) =>
+          device
+            .ueventVariables()
+            .map((variable) => `${variable}\n`)
+            .join(''),
+        store: kobjectSynthUevent,
       },
-    );
-  }
+    ],
+  }),
+];
 
-  #addNode(dir: KernfsDir): void {
-    const { devt, node } = this;
-    if (!devt || !node) return;
-    dir.addTemplate(devGroup);
-    this.core.devChar.addLink(formatDevt(devt), dir);
-    this.core.devtmpfs.createNode(node.name, devt, node.mode ?? 0o600);
-  }
+const nodePart = [
+  new AttributeGroup<Device>({
+    attributes: [{ name: 'dev', mode: 0o444, show: (device) => `${formatDevt(device.devt!)}\n` }],
+  }),
+];
 
-  #deleteNode(dir: KernfsDir): void {
-    const { devt, node } = this;
-    if (!devt || !node) return;
-    this.core.devtmpfs.deleteNode(node.name, devt);
-    this.core.devChar.removeChild(formatDevt(devt));
-    dir.removeTemplate(devGroup);
-  }
-}
-
-const ueventGroup = new AttributeGroup<Device>({
-  attributes: [
-    {
-      name: 'uevent',
-      mode: 0o644,
-      show: (device) =>
-        device
-          .ueventVariables()
-          .map((variable) => `${variable}\n`)
-          .join(''),
-      store: kobjectSynthUevent,
-    },
-  ],
-});
-
-const devGroup = new AttributeGroup<Device>({
-  attributes: [{ name: 'dev', mode: 0o444, show: (device) => `${formatDevt(device.devt!)}\n` }],
-});
-
-/** A directory between a device and its children of one class; it lives as long as it has entries. */
-class GlueDir {
-  constructor(readonly className: string) {}
-}
-
-/** Where a device's directory goes (`get_device_parent`). */
-function deviceParentDir(device: Device): KernfsDir {
-  const { core, parent } = device;
-  if (!device.class) return parent?.dir ?? core.devices;
-  if (parent?.class) return parent.dir;
-  const above = parent?.dir ?? core.virtualDevices;
-  const { name } = device.class;
-  const glue = above.find(name);
-  if (glue instanceof KernfsDir && glue.owner instanceof GlueDir) return glue;
-  return above.addDir(name, new GlueDir(name));
-}
-
-function removeGlueDir(dir: KernfsDir): void {
-  if (dir.owner instanceof GlueDir && dir.isEmpty) dir.parent?.removeChild(dir.name);
-}
+const driverPart = [new LinkTemplate<Device>({ driver: (device) => device.driver?.dir })];
+const iommuGroupPart = [new LinkTemplate<Device>({ iommu_group: (device) => device.iommuGroup?.dir })];

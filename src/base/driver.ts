@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { KernfsTemplate } from '../kernfs/dir.js';
+import { linksTo } from '../kernfs/projection.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
 import { after, eachInTurn, type Sleeps } from '../lib/sleep.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { Bus } from './bus.js';
@@ -40,6 +41,8 @@ export class DeviceDriver extends Kobject {
   readonly options: DeviceDriverOptions;
   /** Bound devices, in the order in which they were bound. */
   readonly devices = new Set<Device>();
+  /** Devices that the directory links to: from before their probe to before their removal. */
+  readonly #linked = new Map<string, Device>();
 
   constructor(
     readonly bus: Bus,
@@ -63,10 +66,21 @@ export class DeviceDriver extends Kobject {
     const dir = this.kobjectAdd(bus.driversDir);
     if (bus.autoprobe) driverAttach(this);
     options.module?.addDriver(this);
+    dir.addTemplate(linksTo(this.#linked));
     dir.addTemplate(driverGroup);
     for (const group of options.groups ?? []) dir.addTemplate(group);
     this.uevent('add');
     return this;
+  }
+
+  addLink(device: Device): void {
+    this.#linked.set(device.name, device);
+    this.dir.entryAdded(device.name);
+  }
+
+  removeLink(device: Device): void {
+    this.#linked.delete(device.name);
+    this.dir.entryRemoved(device.name);
   }
 
   /** Unbinds every device, the last bound first, and forgets the driver. */

@@ -12,8 +12,8 @@ import type { DriverCore } from './core.js';
 import type { UeventAction } from './uevent.js';
 
 export abstract class Kobject {
-  #dir: KernfsDir | undefined;
-  #announced = false;
+  private dir_: KernfsDir | undefined = undefined;
+  private announced_ = false;
 
   constructor(
     readonly core: DriverCore,
@@ -28,14 +28,19 @@ export abstract class Kobject {
     return [];
   }
 
-  /** The object's directory, while it is in sysfs. */
+  /** The object's directory. Only an object in sysfs has one. */
   get dir(): KernfsDir {
-    if (!this.#dir) throw new Error(`${this.name} is not in sysfs`);
-    return this.#dir;
+    if (!this.dir_) throw new Error(`${this.name} is not in sysfs`);
+    return this.dir_;
+  }
+
+  /** Path of the object below the sysfs mount, with a leading slash. */
+  get path(): string {
+    return this.dir.path;
   }
 
   get inSysfs(): boolean {
-    return this.#dir !== undefined;
+    return this.dir_ !== undefined;
   }
 
   /**
@@ -43,16 +48,19 @@ export abstract class Kobject {
    * @throws EEXIST when the parent has an entry of that name
    */
   kobjectAdd(parent: KernfsDir): KernfsDir {
-    this.#dir = parent.addDir(this.name, this);
-    return this.#dir;
+    this.dir_ = parent.addDir(this.name, this);
+    return this.dir_;
   }
 
   /** Removes the directory (`kobject_del`), after a `remove` uevent if that is still owed. */
   kobjectDel(): void {
-    const { dir } = this;
-    if (this.#announced) this.uevent('remove');
-    dir.parent?.removeChild(this.name);
-    this.#dir = undefined;
+    this.announceRemoval();
+    this.dir.parent?.removeChild(this.name);
+    this.dir_ = undefined;
+  }
+
+  protected announceRemoval(): void {
+    if (this.announced_) this.uevent('remove');
   }
 
   /**
@@ -60,12 +68,15 @@ export abstract class Kobject {
    * @param extra variables that come before the object's own, as `KEY=value`
    */
   uevent(action: UeventAction, extra: readonly string[] = []): void {
-    if (action === 'add') this.#announced = true;
-    if (action === 'remove') this.#announced = false;
-    if (this.subsystem === undefined) return;
-    let own = this.ueventVariables();
-    // An unbound device matches no driver, so the event carries no hint to load one (zap_modalias_env).
-    if (action === 'unbind') own = own.filter((variable) => !variable.startsWith('MODALIAS='));
-    this.core.uevents.emit(action, this.dir.path, this.subsystem, [...extra, ...own]);
+    if (action === 'add') this.announced_ = true;
+    if (action === 'remove') this.announced_ = false;
+    const { subsystem } = this;
+    if (subsystem === undefined) return;
+    this.core.uevents.emit(action, () => {
+      let own = this.ueventVariables();
+      // An unbound device matches no driver, so the event carries no hint to load one (zap_modalias_env).
+      if (action === 'unbind') own = own.filter((variable) => !variable.startsWith('MODALIAS='));
+      return { devpath: this.path, subsystem, variables: [...extra, ...own] };
+    });
   }
 }

@@ -77,14 +77,12 @@ const advancedDebug: Attribute<Device>[] = [
 ];
 
 const isVisible = (device: Device) => !device.pm?.noCallbacks;
-const plain = new AttributeGroup<Device>({ name: 'power', attributes: always, isVisible });
-const withDebug = new AttributeGroup<Device>({
-  name: 'power',
-  attributes: [...always, ...advancedDebug],
-  isVisible,
-});
+const plain = [new AttributeGroup<Device>({ name: 'power', attributes: always, isVisible })];
+const withDebug = [
+  new AttributeGroup<Device>({ name: 'power', attributes: [...always, ...advancedDebug], isVisible }),
+];
 
 /** The power directory that a kernel of this configuration gives its devices. */
-export function powerGroup(profile: KernelProfile): AttributeGroup<Device> {
+export function powerGroup(profile: KernelProfile): readonly AttributeGroup<Device>[] {
   return profile.pmAdvancedDebug ? withDebug : plain;
 }

@@ -21,6 +21,12 @@ export interface Uevent {
   seqnum: number;
 }
 
+interface UeventDescription {
+  devpath: string;
+  subsystem: string;
+  variables: readonly string[];
+}
+
 /** The message as the netlink socket carries it: a header and the variables, each ended by a NUL. */
 export function ueventMessage(event: Uevent): Buffer {
   return Buffer.from([`${event.action}@${event.devpath}`, ...event.env, ''].join('\0'), 'latin1');
@@ -38,9 +44,14 @@ export class Uevents {
     return () => this.#subscribers.delete(listener);
   }
 
-  emit(action: UeventAction, devpath: string, subsystem: string, variables: readonly string[]): void {
+  /**
+   * Numbers an event and tells the subscribers, if there are any.
+   * @param describe the rest of the event, asked for only when somebody listens
+   */
+  emit(action: UeventAction, describe: () => UeventDescription): void {
     const seqnum = ++this.seqnum;
     if (this.#subscribers.size === 0) return;
+    const { devpath, subsystem, variables } = describe();
     const env = [
       `ACTION=${action}`,
       `DEVPATH=${devpath}`,

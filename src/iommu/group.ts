@@ -11,7 +11,12 @@ import { builtin } from '../base/builtin.js';
 import type { DriverCore } from '../base/core.js';
 import { devPrint } from '../base/dev-print.js';
 import type { Device } from '../base/device.js';
-import type { KernfsDir } from '../kernfs/dir.js';
+import { Part } from '../base/part.js';
+import { KernfsDir } from '../kernfs/dir.js';
+import { KernfsLink } from '../kernfs/link.js';
+import type { KernfsRoot } from '../kernfs/node.js';
+import { Projection } from '../kernfs/projection.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { Ida } from '../lib/ida.js';
 import { sysfsStreq } from '../lib/kstrtox.js';
@@ -49,17 +54,17 @@ function typeStore(group: IommuGroup, text: string): void {
   const type = asked[1];
   // A lazy flush queue can be switched on while the domain is in use; any other change needs it idle.
   const flushQueueOnly = group.type === 'DMA' && type === 'DMA-FQ';
-  if (!flushQueueOnly && [...group.devices].some((device) => device.driver))
-    throw new KernelError(Errno.EPERM);
+  if (!flushQueueOnly && group.devices.some((device) => device.driver)) throw new KernelError(Errno.EPERM);
   group.type = type;
 }
 
 export class IommuGroup {
   readonly name: string | undefined;
   readonly reservedRegions: string;
-  readonly devices = new Set<Device>();
-  readonly dir: KernfsDir;
+  devices: readonly Device[] = [];
   type: DomainType;
+  /** The group's directory, if anybody has looked at it. */
+  made: KernfsDir | undefined = undefined;
 
   constructor(
     readonly iommu: Iommu,
@@ -69,55 +74,79 @@ export class IommuGroup {
     this.name = options.name;
     this.type = options.type ?? 'unknown';
     this.reservedRegions = options.reservedRegions ?? '';
-    this.dir = iommu.groupsDir.addDir(String(id), this);
-    this.dir.addDir('devices');
-    this.dir.addTemplate(groupAttributes);
   }
 
-  get devicesDir(): KernfsDir {
-    return this.dir.lookup('devices') as KernfsDir;
+  get dir(): KernfsDir {
+    return this.made ?? (this.iommu.groupsDir.lookup(String(this.id)) as KernfsDir);
+  }
+
+  makeDir(root: KernfsRoot): KernfsDir {
+    this.made = new KernfsDir(root, String(this.id), this);
+    this.made.addDir('devices', this).addTemplate(groupDevices);
+    this.made.addTemplate(groupAttributes);
+    return this.made;
   }
 
   addDevice(device: Device): void {
-    this.devices.add(device);
-    this.iommu.groupOf.set(device, this);
-    device.dir.addLink('iommu_group', this.dir);
-    this.devicesDir.addLink(device.name, device.dir);
+    this.devices = [...this.devices, device];
+    device.iommuGroup = this;
+    device.showPart(Part.IommuGroup);
+    this.madeDevicesDir_?.entryAdded(device.name);
     devPrint(device, `Adding to iommu group ${this.id}`);
   }
 
   /** Takes a device out; a group that loses its last device is gone, and its number free. */
   removeDevice(device: Device): void {
     devPrint(device, `Removing from iommu group ${this.id}`);
-    this.devicesDir.removeChild(device.name);
-    device.dir.removeChild('iommu_group');
-    this.iommu.groupOf.delete(device);
-    this.devices.delete(device);
-    if (this.devices.size === 0) this.iommu.freeGroup(this);
+    this.devices = this.devices.filter((other) => other !== device);
+    this.madeDevicesDir_?.entryRemoved(device.name);
+    device.hidePart(Part.IommuGroup);
+    device.iommuGroup = undefined;
+    if (this.devices.length === 0) this.iommu.freeGroup(this);
+  }
+
+  private get madeDevicesDir_(): KernfsDir | undefined {
+    return this.made?.lookup('devices') as KernfsDir | undefined;
   }
 }
+
+const groupDevices: KernfsTemplate = {
+  names: (group) => (group as IommuGroup).devices.map((device) => device.name),
+  has: (name, group) => (group as IommuGroup).devices.some((device) => device.name === name),
+  make(root, name, group) {
+    const device = (group as IommuGroup).devices.find((other) => other.name === name);
+    return device && new KernfsLink(root, name, device.dir);
+  },
+  directories: () => 0,
+};
 
 /** The IOMMU core of a machine. */
 export class Iommu {
   readonly groupsDir: KernfsDir;
-  readonly groups = new Map<number, IommuGroup>();
-  readonly groupOf = new WeakMap<Device, IommuGroup>();
+  /** Groups by their number, as text. */
+  readonly groups = new Map<string, IommuGroup>();
   readonly #ids = new Ida();
 
   constructor(readonly core: DriverCore) {
     this.groupsDir = core.kernel.addDir('iommu_groups');
+    this.groupsDir.addTemplate(
+      new Projection(this.groups, (root, _name, group) => group.makeDir(root), true),
+    );
   }
 
   /** Makes a group with the lowest free number (`iommu_group_alloc`). */
   allocGroup(options: IommuGroupOptions = {}): IommuGroup {
     const group = new IommuGroup(this, this.#ids.alloc(), options);
-    this.groups.set(group.id, group);
+    const name = String(group.id);
+    this.groups.set(name, group);
+    this.groupsDir.entryAdded(name);
     return group;
   }
 
   freeGroup(group: IommuGroup): void {
-    this.groupsDir.removeChild(String(group.id));
-    this.groups.delete(group.id);
+    const name = String(group.id);
+    this.groups.delete(name);
+    this.groupsDir.entryRemoved(name);
     this.#ids.free(group.id);
   }
 }

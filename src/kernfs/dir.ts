@@ -8,19 +8,11 @@
  */
 
 import { Errno, KernelError } from '../lib/errno.js';
+import { type NameTable, tableEntries, tableGet, tableWith, tableWithout } from '../lib/name-table.js';
 import { END_OF_DIRECTORY, FIRST_HASH, kernfsNameHash } from './hash.js';
 import { KernfsLink } from './link.js';
 import { KernfsNode, type KernfsRoot, S_IFDIR, S_IFMT } from './node.js';
-
-/** Entries that come with a directory and are made on first lookup. `owner` is what the directory shows. */
-export interface KernfsTemplate {
-  /** Names present for this owner. */
-  names(owner: unknown): readonly string[];
-  /** Makes the node for one of those names, or undefined when the name is none of them. */
-  make(root: KernfsRoot, name: string, owner: unknown): KernfsNode | undefined;
-  /** How many of the names are directories. */
-  directories(owner: unknown): number;
-}
+import { type KernfsTemplate, TemplateList } from './template.js';
 
 export interface DirEntry {
   name: string;
@@ -35,10 +27,14 @@ interface Listing {
 }
 
 export class KernfsDir extends KernfsNode {
-  #children: Map<string, KernfsNode> | undefined;
-  #templates: KernfsTemplate[] | undefined;
-  #subdirs = 0;
-  #listing: Listing | undefined;
+  /**
+   * What each name stands for. A node that is not this directory's own child under that name is the target of a
+   * link that nobody has looked at yet: a machine with many devices is mostly such links.
+   */
+  private children_: NameTable<KernfsNode> | undefined = undefined;
+  private templates_ = TemplateList.empty;
+  private subdirs_ = 0;
+  private listing_: Listing | undefined = undefined;
 
   /**
    * @param owner what the directory shows; handed to its templates
@@ -58,8 +54,8 @@ export class KernfsDir extends KernfsNode {
 
   /** 2 and the number of subdirectories; links do not count. */
   override get nlink(): number {
-    let count = 2 + this.#subdirs;
-    for (const template of this.#templates ?? []) count += template.directories(this.owner);
+    let count = 2 + this.subdirs_;
+    for (const template of this.templates_.templates) count += template.directories(this.owner);
     return count;
   }
 
@@ -75,22 +71,20 @@ export class KernfsDir extends KernfsNode {
 
   find(name: string): KernfsNode | undefined {
     if (this.removed) return undefined;
-    const child = this.#children?.get(name);
-    if (child) return child;
-    for (const template of this.#templates ?? []) {
+    const child = tableGet(this.children_, name);
+    if (child) return this.owns_(name, child) ? child : this.keep_(new KernfsLink(this.root, name, child));
+    for (const template of this.templates_.templates) {
       const node = template.make(this.root, name, this.owner);
-      if (node) {
-        node.parent = this;
-        this.#keep(name, node);
-        return node;
-      }
+      if (node) return this.keep_(node);
     }
     return undefined;
   }
 
   has(name: string): boolean {
     if (this.removed) return false;
-    return this.#children?.has(name) || this.#templateOf(name) !== undefined;
+    return (
+      tableGet(this.children_, name) !== undefined || this.templates_.findName(name, this.owner) !== undefined
+    );
   }
 
   /**
@@ -99,12 +93,10 @@ export class KernfsDir extends KernfsNode {
    * @throws EEXIST when the name is taken
    */
   add<T extends KernfsNode>(node: T): T {
-    if (this.removed) throw new KernelError(Errno.ENOENT);
-    if (this.has(node.name)) throw new KernelError(Errno.EEXIST);
-    node.parent = this;
-    this.#keep(node.name, node);
-    if (node instanceof KernfsDir) this.#subdirs++;
-    this.#entryAdded(node.name);
+    this.assertFree_(node.name);
+    this.keep_(node);
+    if (node instanceof KernfsDir) this.subdirs_++;
+    this.entryAdded(node.name);
     return node;
   }
 
@@ -112,8 +104,11 @@ export class KernfsDir extends KernfsNode {
     return this.add(new KernfsDir(this.root, name, owner, mode));
   }
 
-  addLink(name: string, target: KernfsNode): KernfsLink {
-    return this.add(new KernfsLink(this.root, name, target));
+  /** Adds a symbolic link to a node of the same tree. Same errors as {@link add}. */
+  addLink(name: string, target: KernfsNode): void {
+    this.assertFree_(name);
+    this.children_ = tableWith(this.children_, name, target);
+    this.entryAdded(name);
   }
 
   /**
@@ -121,45 +116,54 @@ export class KernfsDir extends KernfsNode {
    * @throws ENOENT when there is no such entry
    */
   removeChild(name: string): void {
-    const node = this.#children?.get(name);
+    const node = tableGet(this.children_, name);
     if (!node) throw new KernelError(Errno.ENOENT);
-    if (node instanceof KernfsDir) this.#subdirs--;
-    this.#drop(name, node);
+    if (node instanceof KernfsDir && this.owns_(name, node)) this.subdirs_--;
+    this.drop_(name);
+  }
+
+  /** Tells that a template of this directory describes a new name. */
+  entryAdded(name: string): void {
+    this.listing_ = undefined;
+    for (const observer of this.root.observers) observer.added?.(this, name);
+  }
+
+  /** Tells that a name is gone which a template described. */
+  entryRemoved(name: string): void {
+    this.drop_(name);
   }
 
   /** Adds the entries that a template describes. */
   addTemplate(template: KernfsTemplate): void {
-    this.#templates ??= [];
-    this.#templates.push(template);
-    this.#listing = undefined;
-    if (this.root.observers.size > 0) for (const name of template.names(this.owner)) this.#entryAdded(name);
+    this.templates_ = this.templates_.plus(template);
+    this.listing_ = undefined;
+    if (this.root.observers.size > 0) for (const name of template.names(this.owner)) this.entryAdded(name);
   }
 
   removeTemplate(template: KernfsTemplate): void {
-    const at = this.#templates?.findIndex(
-      (t) => t === template || (t instanceof HiddenName && t.whole === template),
-    );
-    if (at === undefined || at < 0) return;
-    const [gone] = this.#templates!.splice(at, 1);
-    for (const name of gone!.names(this.owner)) this.#drop(name, this.#children?.get(name));
+    const before = this.templates_;
+    this.templates_ = before.minus(template);
+    for (const gone of before.templates) {
+      if (this.templates_.templates.includes(gone)) continue;
+      for (const name of gone.names(this.owner)) this.drop_(name);
+    }
   }
 
   /** Takes out one name that a template describes, as a file that removes itself does. */
   hide(name: string): void {
-    const template = this.#templateOf(name);
+    const template = this.templates_.findName(name, this.owner);
     if (!template) throw new KernelError(Errno.ENOENT);
-    const at = this.#templates!.indexOf(template);
-    this.#templates![at] = new HiddenName(template, name);
-    this.#drop(name, this.#children?.get(name));
+    this.templates_ = this.templates_.hiding(template, name);
+    this.drop_(name);
   }
 
   get isEmpty(): boolean {
-    return this.#order().names.length === 0;
+    return this.order_().names.length === 0;
   }
 
   /** Names in directory order. */
   names(): readonly string[] {
-    return this.removed ? [] : this.#order().names;
+    return this.removed ? [] : this.order_().names;
   }
 
   /**
@@ -169,7 +173,7 @@ export class KernfsDir extends KernfsNode {
    */
   *entriesFrom(offset: number): Generator<DirEntry> {
     if (this.removed) return;
-    const { names, offsets } = this.#order();
+    const { names, offsets } = this.order_();
     let low = 0;
     let high = offsets.length;
     while (low < high) {
@@ -184,17 +188,15 @@ export class KernfsDir extends KernfsNode {
 
   /** Offset of the first entry: what readdir reports as the position after `..`. */
   get firstOffset(): number {
-    return this.removed ? END_OF_DIRECTORY : (this.#order().offsets[0] ?? END_OF_DIRECTORY);
+    return this.removed ? END_OF_DIRECTORY : (this.order_().offsets[0] ?? END_OF_DIRECTORY);
   }
 
   override deactivate(): void {
     super.deactivate();
-    for (const node of this.#children?.values() ?? []) {
-      node.deactivate();
-    }
-    this.#listing = undefined;
-    this.#subdirs = 0;
-    this.#templates = undefined;
+    for (const [name, node] of tableEntries(this.children_)) if (this.owns_(name, node)) node.deactivate();
+    this.listing_ = undefined;
+    this.subdirs_ = 0;
+    this.templates_ = TemplateList.empty;
   }
 
   /** The order of readdir; a subclass may have another. Offsets grow strictly, also where hashes are equal. */
@@ -210,55 +212,40 @@ export class KernfsDir extends KernfsNode {
     return { names: hashed.map((entry) => entry.name), offsets };
   }
 
-  #order(): Listing {
-    if (!this.#listing) {
-      const names = new Set(this.#children?.keys());
-      for (const template of this.#templates ?? [])
+  private order_(): Listing {
+    if (!this.listing_) {
+      const names = new Set<string>();
+      for (const [name] of tableEntries(this.children_)) names.add(name);
+      for (const template of this.templates_.templates)
         for (const name of template.names(this.owner)) names.add(name);
-      this.#listing = this.sorted([...names]);
+      this.listing_ = this.sorted([...names]);
     }
-    return this.#listing;
+    return this.listing_;
   }
 
-  #templateOf(name: string): KernfsTemplate | undefined {
-    return this.#templates?.find((template) => template.names(this.owner).includes(name));
+  /** Whether a name stands for a node of this directory, rather than for a link to one elsewhere. */
+  private owns_(name: string, node: KernfsNode): boolean {
+    return node.parent === this && node.name === name;
   }
 
-  #keep(name: string, node: KernfsNode): void {
-    this.#children ??= new Map();
-    this.#children.set(name, node);
+  private assertFree_(name: string): void {
+    if (this.removed) throw new KernelError(Errno.ENOENT);
+    if (this.has(name)) throw new KernelError(Errno.EEXIST);
   }
 
-  #drop(name: string, node: KernfsNode | undefined): void {
-    this.#children?.delete(name);
-    this.#listing = undefined;
+  private keep_<T extends KernfsNode>(node: T): T {
+    node.parent = this;
+    this.children_ = tableWith(this.children_, node.name, node);
+    return node;
+  }
+
+  private drop_(name: string): void {
+    const found = tableGet(this.children_, name);
+    const node = found && this.owns_(name, found) ? found : undefined;
+    if (this.children_) this.children_ = tableWithout(this.children_, name);
+    this.listing_ = undefined;
     node?.deactivate();
     for (const observer of this.root.observers) observer.removed?.(this, name, node);
-  }
-
-  #entryAdded(name: string): void {
-    this.#listing = undefined;
-    for (const observer of this.root.observers) observer.added?.(this, name);
-  }
-}
-
-/** A template without one of its names. */
-class HiddenName implements KernfsTemplate {
-  constructor(
-    readonly whole: KernfsTemplate,
-    readonly hidden: string,
-  ) {}
-
-  names(owner: unknown): readonly string[] {
-    return this.whole.names(owner).filter((name) => name !== this.hidden);
-  }
-
-  make(root: KernfsRoot, name: string, owner: unknown): KernfsNode | undefined {
-    return name === this.hidden ? undefined : this.whole.make(root, name, owner);
-  }
-
-  directories(owner: unknown): number {
-    return this.whole.directories(owner);
   }
 }
 

@@ -98,13 +98,13 @@ export class KernfsOpenFile {
    */
   read(offset: number, length: number): Uint8Array {
     const { file } = this;
-    if (file.ops.read) return this.#readBytes(offset, length);
+    if (file.ops.read) return this.readBytes_(offset, length);
     if (length === 0) return Buffer.alloc(0);
     const again = offset === 0 || offset !== this.#position;
     if (again) {
       this.#rest = Buffer.alloc(0);
       this.#position = offset;
-      this.#rest = this.#show().subarray(offset);
+      this.#rest = this.show_().subarray(offset);
     } else if (this.#rest.length === 0) {
       file.assertActive();
     }
@@ -114,14 +114,14 @@ export class KernfsOpenFile {
     return data;
   }
 
-  #show(): Uint8Array {
+  private show_(): Uint8Array {
     this.file.assertActive();
     this.#event = this.file.event;
     const text = Buffer.from(this.file.ops.show!(), 'latin1');
     return text.length < PAGE_SIZE ? text : text.subarray(0, PAGE_SIZE - 1);
   }
 
-  #readBytes(offset: number, length: number): Uint8Array {
+  private readBytes_(offset: number, length: number): Uint8Array {
     const { file } = this;
     file.assertActive();
     this.#event = file.event;

@@ -23,7 +23,6 @@ export class KernfsLink extends KernfsNode {
 
   /**
    * @throws ENOENT when the link itself was removed
-   * @throws EINVAL when the link points at one of its own ancestors
    */
   readlink(): string {
     if (!this.parent) throw new KernelError(Errno.ENOENT);
@@ -31,22 +30,17 @@ export class KernfsLink extends KernfsNode {
   }
 }
 
-/**
- * The text of a link: up to the closest common directory, then down to the target.
- * @throws EINVAL when the target is the common directory itself
- */
+/** The text of a link: up to the closest directory that is above the target too, then down to the target. */
 function relativePath(from: KernfsDir, target: KernfsNode): string {
   const above = new Map<KernfsNode, number>();
   let up = 0;
   for (let dir: KernfsDir | undefined = from; dir; dir = dir.parent) above.set(dir, up++);
-  const down: string[] = [];
-  let node: KernfsNode = target;
-  while (!above.has(node)) {
+  const down = [target.name];
+  // A removed target has lost its place; its own name is all that is left of its path.
+  let node = target.parent;
+  while (node && !above.has(node)) {
     down.push(node.name);
-    // A removed target has lost its place; its own name is all that is left of its path.
-    if (!node.parent) return down.reverse().join('/');
     node = node.parent;
   }
-  if (down.length === 0) throw new KernelError(Errno.EINVAL);
-  return '../'.repeat(above.get(node)!) + down.reverse().join('/');
+  return '../'.repeat(node ? above.get(node)! : 0) + down.reverse().join('/');
 }

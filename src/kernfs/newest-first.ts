@@ -1,6 +1,8 @@
 /**
  * A directory that lists its newest entry first, as the memory file systems built on the dentry cache do
  * (fs/libfs.c: tmpfs, debugfs).
+ *
+ * Names must come in the order in which they were made, so such a directory has children or one template, not both.
  * @module
  */
 
@@ -8,12 +10,20 @@ import { KernfsDir } from './dir.js';
 import { END_OF_DIRECTORY } from './hash.js';
 
 export class NewestFirstDir extends KernfsDir {
+  /** Order of making, for the names that have been listed: a reader's position must outlive other entries. */
+  readonly #sequence = new Map<string, number>();
+  #last = 0;
+
   protected override sorted(names: string[]) {
-    const inodes = names.map((name) => ({ name, ino: this.lookup(name).ino }));
-    inodes.sort((a, b) => b.ino - a.ino);
+    for (const name of names) if (!this.#sequence.has(name)) this.#sequence.set(name, ++this.#last);
+    if (this.#sequence.size > names.length) {
+      const present = new Set(names);
+      for (const name of this.#sequence.keys()) if (!present.has(name)) this.#sequence.delete(name);
+    }
+    const newest = [...names].sort((a, b) => this.#sequence.get(b)! - this.#sequence.get(a)!);
     return {
-      names: inodes.map((entry) => entry.name),
-      offsets: inodes.map((entry) => END_OF_DIRECTORY - 1 - entry.ino),
+      names: newest,
+      offsets: newest.map((name) => END_OF_DIRECTORY - 1 - this.#sequence.get(name)!),
     };
   }
 }

@@ -70,10 +70,10 @@ export abstract class KernfsNode {
   /** File type and permission bits. */
   mode: number;
   /** The directory that holds the node; undefined for a root and for a removed node. */
-  parent: KernfsDir | undefined;
-  #removed = false;
-  #born = 0;
-  #changed: ChangedAttributes | undefined;
+  parent: KernfsDir | undefined = undefined;
+  private removed_ = false;
+  private born_: number | undefined = undefined;
+  private changed_: ChangedAttributes | undefined = undefined;
 
   constructor(
     readonly root: KernfsRoot,
@@ -100,7 +100,7 @@ export abstract class KernfsNode {
 
   /** Whether the node has left the tree; what is still open on it then fails with ENODEV. */
   get removed(): boolean {
-    return this.#removed;
+    return this.removed_;
   }
 
   /**
@@ -108,17 +108,17 @@ export abstract class KernfsNode {
    * @throws ENODEV when the node was removed
    */
   assertActive(): void {
-    if (this.#removed) throw new KernelError(Errno.ENODEV);
+    if (this.removed_) throw new KernelError(Errno.ENODEV);
   }
 
   /** Marks the node as gone. Only its directory calls this, after it took the node out of its list. */
   deactivate(): void {
-    this.#removed = true;
+    this.removed_ = true;
   }
 
   getattr(): Stat {
-    if (this.#born === 0) this.#born = this.root.now();
-    const c = this.#changed;
+    this.born_ ??= this.root.now();
+    const c = this.changed_;
     return {
       ino: this.ino,
       mode: this.mode,
@@ -127,9 +127,9 @@ export abstract class KernfsNode {
       gid: c?.gid ?? 0,
       rdev: this.rdev,
       size: this.size,
-      atime: c?.atime ?? this.#born,
-      mtime: c?.mtime ?? this.#born,
-      ctime: c?.ctime ?? this.#born,
+      atime: c?.atime ?? this.born_,
+      mtime: c?.mtime ?? this.born_,
+      ctime: c?.ctime ?? this.born_,
     };
   }
 
@@ -139,7 +139,7 @@ export abstract class KernfsNode {
    */
   setattr(change: Iattr): void {
     if (change.size !== undefined && change.size > MAX_NON_LFS) throw new KernelError(Errno.EFBIG);
-    const c = this.#own();
+    const c = this.own_();
     const now = this.root.now();
     if (change.mode !== undefined) this.mode = this.type | (change.mode & 0o7777);
     if (change.uid !== undefined) c.uid = change.uid;
@@ -153,21 +153,21 @@ export abstract class KernfsNode {
 
   /** Extended attributes; an empty set until one is written. */
   get xattrs(): Xattrs {
-    return this.#changed?.xattrs ?? Xattrs.none;
+    return this.changed_?.xattrs ?? Xattrs.none;
   }
 
   ownXattrs(): Xattrs {
-    const c = this.#own();
+    const c = this.own_();
     c.xattrs ??= new Xattrs();
     return c.xattrs;
   }
 
-  #own(): ChangedAttributes {
-    if (!this.#changed) {
+  private own_(): ChangedAttributes {
+    if (!this.changed_) {
       const { uid, gid, atime, mtime, ctime } = this.getattr();
-      this.#changed = { uid, gid, atime, mtime, ctime, xattrs: undefined };
+      this.changed_ = { uid, gid, atime, mtime, ctime, xattrs: undefined };
     }
-    return this.#changed;
+    return this.changed_;
   }
 
   /** Path from the root of the tree, with a leading slash; `/` for the root itself. */

@@ -12,7 +12,6 @@ export class Ida {
   #next: number;
   readonly #last: number;
   readonly #freed: number[] = [];
-  readonly #used = new Set<number>();
 
   /**
    * @param first lowest id to give out
@@ -33,17 +32,12 @@ export class Ida {
       if (id > this.#last) throw new KernelError(Errno.ENOSPC);
       this.#next++;
     }
-    this.#used.add(id);
     return id;
   }
 
   free(id: number): void {
-    if (!this.#used.delete(id)) throw new Error(`ida: ${id} is not allocated`);
+    if (id >= this.#next) throw new Error(`ida: ${id} is not allocated`);
     this.#push(id);
-  }
-
-  has(id: number): boolean {
-    return this.#used.has(id);
   }
 
   #push(id: number): void {

@@ -59,15 +59,15 @@ export class Mutex {
     const result = this.#tail ? this.#tail.then(body) : body();
     if (asleep(result)) {
       const tail: Promise<unknown> = result.then(
-        () => this.#release(tail),
-        () => this.#release(tail),
+        () => this.release_(tail),
+        () => this.release_(tail),
       );
       this.#tail = tail;
     }
     return result;
   }
 
-  #release(tail: Promise<unknown>): void {
+  private release_(tail: Promise<unknown>): void {
     if (this.#tail === tail) this.#tail = undefined;
   }
 }

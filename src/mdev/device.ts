@@ -6,15 +6,20 @@
 
 import { deviceDriverAttach } from '../base/dd.js';
 import { Device } from '../base/device.js';
+import { Part } from '../base/part.js';
+import { LinkTemplate } from '../kernfs/projection.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { kstrtoull } from '../lib/kstrtox.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { MdevType } from './type.js';
 
-const mdevGroup = new AttributeGroup<MdevDevice>({
-  attributes: [{ name: 'remove', mode: 0o200, store: removeStore }],
-});
+const mdevGroups = [
+  new AttributeGroup<MdevDevice>({ attributes: [{ name: 'remove', mode: 0o200, store: removeStore }] }),
+];
+
+const typePart = [new LinkTemplate<MdevDevice>({ mdev_type: (mdev) => mdev.mdevType.dir })];
 
 export class MdevDevice extends Device {
   /** Set while the device is complete: neither still being made nor already being removed. */
@@ -25,7 +30,11 @@ export class MdevDevice extends Device {
     readonly uuid: string,
   ) {
     const { parent } = mdevType;
-    super(parent.mdev.core, uuid, { parent: parent.device, bus: parent.mdev.bus, groups: [mdevGroup] });
+    super(parent.mdev.core, uuid, { parent: parent.device, bus: parent.mdev.bus, groups: mdevGroups });
+  }
+
+  protected override templatesOf(part: number): readonly KernfsTemplate[] {
+    return part === Part.Own ? typePart : super.templatesOf(part);
   }
 }
 
@@ -57,8 +66,8 @@ export function mdevDeviceCreate(type: MdevType, uuid: string): Sleeps<void> {
       throw error;
     });
   const finish = () => {
-    type.devicesDir.addLink(uuid, mdev.dir);
-    mdev.dir.addLink('mdev_type', type.dir);
+    type.addDevice(mdev);
+    mdev.showPart(Part.Own);
     mdev.active = true;
   };
   try {
@@ -85,8 +94,8 @@ export function mdevDeviceRemove(mdev: MdevDevice): Sleeps<void> {
 /** The removal itself, also used when the parent takes its devices with it. */
 export function mdevDeviceRemoveCommon(mdev: MdevDevice): Sleeps<void> {
   mdev.active = false;
-  mdev.dir.removeChild('mdev_type');
-  mdev.mdevType.devicesDir.removeChild(mdev.uuid);
+  mdev.hidePart(Part.Own);
+  mdev.mdevType.removeDevice(mdev);
   return after(mdev.del(), () => release(mdev));
 }
 

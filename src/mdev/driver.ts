@@ -6,7 +6,7 @@
 import type { Device } from '../base/device.js';
 import { DeviceDriver } from '../base/driver.js';
 import type { Module } from '../base/module.js';
-import type { KernfsTemplate } from '../kernfs/dir.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
 import type { Sleeps } from '../lib/sleep.js';
 import type { MdevCore } from './core.js';
 import type { MdevDevice } from './device.js';

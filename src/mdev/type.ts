@@ -6,11 +6,12 @@
 
 import { devDriverString } from '../base/dev-print.js';
 import type { KernfsDir } from '../kernfs/dir.js';
+import { linksTo } from '../kernfs/projection.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { guidParse, UUID_STRING_LEN } from '../lib/guid.js';
 import type { Sleeps } from '../lib/sleep.js';
 import { AttributeGroup } from '../sysfs/group.js';
-import { mdevDeviceCreate } from './device.js';
+import { type MdevDevice, mdevDeviceCreate } from './device.js';
 import type { MdevParent } from './parent.js';
 
 const typeGroup = new AttributeGroup<MdevType>({
@@ -30,6 +31,9 @@ const typeGroup = new AttributeGroup<MdevType>({
 export class MdevType {
   #parent: MdevParent | undefined;
   #dir: KernfsDir | undefined;
+  #devicesDir: KernfsDir | undefined;
+  /** Complete devices of the type, by UUID. */
+  readonly #devices = new Map<string, MdevDevice>();
 
   /**
    * @param sysfsName second half of the directory's name, after the parent's driver
@@ -48,9 +52,14 @@ export class MdevType {
     return this.#dir!;
   }
 
-  /** The directory of links to devices of the type. */
-  get devicesDir(): KernfsDir {
-    return this.dir.lookup('devices') as KernfsDir;
+  addDevice(mdev: MdevDevice): void {
+    this.#devices.set(mdev.uuid, mdev);
+    this.#devicesDir!.entryAdded(mdev.uuid);
+  }
+
+  removeDevice(mdev: MdevDevice): void {
+    this.#devices.delete(mdev.uuid);
+    this.#devicesDir!.entryRemoved(mdev.uuid);
   }
 
   /** How many more devices can be made, by the driver's count or the parent's. */
@@ -64,7 +73,8 @@ export class MdevType {
     this.#parent = parent;
     this.#dir = typesDir.addDir(`${devDriverString(parent.device)}-${this.sysfsName}`, this);
     this.#dir.addTemplate(typeGroup);
-    this.#dir.addDir('devices');
+    this.#devicesDir = this.#dir.addDir('devices');
+    this.#devicesDir.addTemplate(linksTo(this.#devices));
   }
 
   remove(): void {

@@ -5,8 +5,9 @@
  * @module
  */
 
-import { KernfsDir, type KernfsTemplate } from '../kernfs/dir.js';
+import { KernfsDir } from '../kernfs/dir.js';
 import type { KernfsNode, KernfsRoot } from '../kernfs/node.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
 import { type Attribute, attributeFile, type BinAttribute } from './attribute.js';
 
 export interface AttributeGroupOptions<T> {
@@ -33,11 +34,13 @@ class Attributes<T> implements KernfsTemplate {
     return this.#names.filter((name) => isVisible(owner as T, this.#byName.get(name)!));
   }
 
-  make(root: KernfsRoot, name: string, owner: unknown): KernfsNode | undefined {
+  has(name: string, owner: unknown): boolean {
     const attribute = this.#byName.get(name);
-    if (!attribute) return undefined;
-    if (this.options.isVisible?.(owner as T, attribute) === false) return undefined;
-    return attributeFile(root, attribute, owner as T);
+    return attribute !== undefined && this.options.isVisible?.(owner as T, attribute) !== false;
+  }
+
+  make(root: KernfsRoot, name: string, owner: unknown): KernfsNode | undefined {
+    return this.has(name, owner) ? attributeFile(root, this.#byName.get(name)!, owner as T) : undefined;
   }
 
   directories(): number {
@@ -57,6 +60,10 @@ export class AttributeGroup<T> implements KernfsTemplate {
 
   names(owner: unknown): readonly string[] {
     return this.#names ?? this.#attributes.names(owner);
+  }
+
+  has(name: string, owner: unknown): boolean {
+    return this.#names ? name === this.#names[0] : this.#attributes.has(name, owner);
   }
 
   make(root: KernfsRoot, name: string, owner: unknown): KernfsNode | undefined {

@@ -11,9 +11,9 @@ import type { Module, ModuleDefinition } from '../base/module.js';
 import type { KernelProfile } from '../base/profile.js';
 import { type Iommu, iommuBuiltin } from '../iommu/group.js';
 import { iommufdModule } from '../iommu/iommufd.js';
-import type { KernfsDir } from '../kernfs/dir.js';
 import { Ida } from '../lib/ida.js';
 import type { Sleeps } from '../lib/sleep.js';
+import { VfioDebugfs } from './debugfs.js';
 
 const VFIO_MINOR = 196;
 
@@ -26,7 +26,7 @@ export class VfioCore {
   readonly groupMinors = new Ida();
   /** Indexes N of vfioN; the minor of a device's node is its index. */
   readonly deviceIndexes = new Ida();
-  readonly debugfs: KernfsDir | undefined;
+  readonly debugfs: VfioDebugfs | undefined;
   readonly #misc: Misc;
   readonly #container: Device;
   #devices = 0;
@@ -50,7 +50,7 @@ export class VfioCore {
       devnode: (device) => ({ name: `vfio/devices/${device.name}` }),
     }).register();
     this.deviceMajor = core.chrdevs.allocMajor('vfio-dev');
-    this.debugfs = core.profile.vfioDebugfs ? core.debugfs.addDir('vfio') : undefined;
+    this.debugfs = core.profile.vfioDebugfs ? new VfioDebugfs(core.debugfs) : undefined;
   }
 
   get profile(): KernelProfile {
@@ -59,7 +59,7 @@ export class VfioCore {
 
   exit(): Sleeps<void> {
     const { core } = this.module;
-    this.debugfs?.parent?.removeChild('vfio');
+    this.debugfs?.removeAll();
     core.chrdevs.freeMajor(this.deviceMajor);
     this.deviceClass.unregister();
     core.chrdevs.freeMajor(this.groupMajor);

@@ -6,9 +6,7 @@
  * @module
  */
 
-import { debugfsCreateFile } from '../base/debugfs.js';
 import { Device } from '../base/device.js';
-import type { KernfsDir } from '../kernfs/dir.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import type { VfioCore } from './core.js';
 import { type VfioGroup, vfioDeviceRemoveGroup, vfioNoiommuGroupAlloc } from './group.js';
@@ -29,11 +27,10 @@ class VfioClassDevice extends Device {}
 
 export class VfioDevice {
   readonly index: number;
-  #classDevice: Device | undefined;
-  #group: VfioGroup | undefined;
-  #debugfs: KernfsDir | undefined;
-  #users = 0;
-  #idle: (() => void) | undefined;
+  private classDevice_: Device | undefined = undefined;
+  private group_: VfioGroup | undefined = undefined;
+  private users_ = 0;
+  private idle_: (() => void) | undefined;
 
   /**
    * Allocates a VFIO device (`vfio_alloc_device`).
@@ -63,14 +60,14 @@ export class VfioDevice {
   /** Makes the device known to user space (`vfio_register_emulated_iommu_dev`). */
   registerEmulatedIommuDev(): void {
     const { vfio, device, index } = this;
-    this.#group = vfioNoiommuGroupAlloc(vfio, device);
-    this.#classDevice = new VfioClassDevice(device.core, `vfio${index}`, {
+    this.group_ = vfioNoiommuGroupAlloc(vfio, device);
+    this.classDevice_ = new VfioClassDevice(device.core, `vfio${index}`, {
       class: vfio.deviceClass,
       parent: device,
       devt: vfio.profile.vfioDeviceCdev ? { major: vfio.deviceMajor, minor: index } : undefined,
     });
-    this.#classDevice.add();
-    this.#addDebugfs();
+    this.classDevice_.add();
+    vfio.debugfs?.add(device.name, this);
   }
 
   /**
@@ -78,39 +75,30 @@ export class VfioDevice {
    * waits for those that have it open.
    */
   unregisterGroupDev(): Sleeps<void> {
-    return after(this.#classDevice!.del(), () =>
-      after(this.#waitForUsers(), () => {
-        this.#debugfs?.parent?.removeChild(this.device.name);
-        return vfioDeviceRemoveGroup(this.#group!, this.device);
+    return after(this.classDevice_!.del(), () =>
+      after(this.waitForUsers_(), () => {
+        this.vfio.debugfs?.remove(this.device.name);
+        return vfioDeviceRemoveGroup(this.group_!, this.device);
       }),
     );
   }
 
   /** Takes a reference for an open file (`vfio_device_try_get_registration`). */
   tryGet(): boolean {
-    if (!this.#classDevice?.inSysfs) return false;
-    this.#users++;
+    if (!this.classDevice_?.inSysfs) return false;
+    this.users_++;
     return true;
   }
 
   /** Gives it back; the last one lets an unregistration go on. */
   putRegistration(): void {
-    if (--this.#users === 0) this.#idle?.();
+    if (--this.users_ === 0) this.idle_?.();
   }
 
-  #waitForUsers(): Sleeps<void> {
-    if (this.#users === 0) return;
+  private waitForUsers_(): Sleeps<void> {
+    if (this.users_ === 0) return;
     return new Promise((resolve) => {
-      this.#idle = resolve;
+      this.idle_ = resolve;
     });
-  }
-
-  #addDebugfs(): void {
-    const { vfio, ops } = this;
-    if (!vfio.debugfs) return;
-    this.#debugfs = vfio.debugfs.addDir(this.device.name);
-    if (!ops.migrationState) return;
-    const migration = this.#debugfs.addDir('migration');
-    debugfsCreateFile(migration, 'state', { mode: 0o444, show: () => `${ops.migrationState!(this)}\n` });
   }
 }

@@ -15,10 +15,10 @@ export class VfioGroup extends Device {
 
   constructor(
     readonly vfio: VfioCore,
-    readonly iommuGroup: IommuGroup,
+    readonly owned: IommuGroup,
   ) {
     const minor = vfio.groupMinors.alloc();
-    super(vfio.module.core, String(iommuGroup.id), {
+    super(vfio.module.core, String(owned.id), {
       class: vfio.groupClass,
       devt: { major: vfio.groupMajor, minor },
     });
@@ -37,6 +37,6 @@ export function vfioNoiommuGroupAlloc(vfio: VfioCore, device: Device): VfioGroup
 
 /** Undoes {@link vfioNoiommuGroupAlloc}: the IOMMU group goes first, the node after it. */
 export function vfioDeviceRemoveGroup(group: VfioGroup, device: Device): Sleeps<void> {
-  group.iommuGroup.removeDevice(device);
+  group.owned.removeDevice(device);
   return after(group.del(), () => group.vfio.groupMinors.free(group.minor));
 }

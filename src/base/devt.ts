@@ -1,0 +1,50 @@
+/**
+ * Devices by number: the links of /sys/dev/char and the nodes below /dev (drivers/base/core.c
+ * `device_create_sys_dev_entry`, devtmpfs).
+ * @module
+ */
+
+import type { KernfsDir } from '../kernfs/dir.js';
+import { linksTo } from '../kernfs/projection.js';
+import { formatDevt } from './chrdev.js';
+import type { Device } from './device.js';
+import type { Devtmpfs } from './devtmpfs.js';
+import { Part } from './part.js';
+
+export class DeviceNumbers {
+  readonly #devices = new Map<string, Device>();
+
+  /** @param dir /sys/dev/char */
+  constructor(
+    readonly dir: KernfsDir,
+    readonly devtmpfs: Devtmpfs,
+  ) {
+    dir.addTemplate(linksTo(this.#devices));
+  }
+
+  /** The device of a number, if there is one. */
+  find(major: number, minor: number): Device | undefined {
+    return this.#devices.get(formatDevt({ major, minor }));
+  }
+
+  /** Gives a device with a number its link and its node; nothing for a device without. */
+  add(device: Device): void {
+    const { devt, node } = device;
+    if (!devt || !node) return;
+    device.showPart(Part.Node);
+    const name = formatDevt(devt);
+    this.#devices.set(name, device);
+    this.dir.entryAdded(name);
+    this.devtmpfs.createNode(node.name, device);
+  }
+
+  remove(device: Device): void {
+    const { devt, node } = device;
+    if (!devt || !node || !device.shows(Part.Node)) return;
+    this.devtmpfs.deleteNode(node.name, device);
+    const name = formatDevt(devt);
+    this.#devices.delete(name);
+    this.dir.entryRemoved(name);
+    device.hidePart(Part.Node);
+  }
+}

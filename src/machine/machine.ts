@@ -1,0 +1,139 @@
+/**
+ * A whole emulated machine: the composition root. It puts the driver core, the IOMMU, the host of a fixture and the
+ * loadable modules together, and offers what a machine offers: system calls, module loading, uevents.
+ * @module
+ */
+
+import { DriverCore } from '../base/core.js';
+import { debugfsCreateFile } from '../base/debugfs.js';
+import { ModuleLoader } from '../base/loader.js';
+import { Misc, miscBuiltin } from '../base/misc.js';
+import type { ModuleDefinition, ModuleImage } from '../base/module.js';
+import { type KernelProfile, profiles } from '../base/profile.js';
+import type { Uevents } from '../base/uevent.js';
+import { Iommu, iommuBuiltin } from '../iommu/group.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import type { Sleeps } from '../lib/sleep.js';
+import { modules } from './modules.js';
+import { Namespace } from './namei.js';
+import { type Credentials, ROOT } from './permission.js';
+import { Process } from './process.js';
+
+export interface MachineOptions {
+  profile?: KernelProfile;
+  /** Facts of compiled modules, by name. */
+  images?: Readonly<Record<string, ModuleImage>>;
+  /** Number of the last uevent before the first. */
+  seqnum?: number;
+  /** The clock: milliseconds since the epoch, with a fraction. */
+  now?: () => number;
+}
+
+export class Machine {
+  readonly core: DriverCore;
+  readonly iommu: Iommu;
+  readonly loader: ModuleLoader;
+  readonly namespace: Namespace;
+  readonly #definitions = new Map<string, ModuleDefinition>();
+
+  constructor(options: MachineOptions = {}) {
+    const now = options.now ?? (() => performance.timeOrigin + performance.now());
+    this.core = new DriverCore({
+      profile: options.profile ?? profiles.full,
+      now,
+      ...(options.seqnum !== undefined && { seqnum: options.seqnum }),
+    });
+    this.iommu = new Iommu(this.core);
+    this.loader = new ModuleLoader(this.core, options.images);
+    this.loader.addBuiltin(iommuBuiltin, this.iommu);
+    this.loader.addBuiltin(miscBuiltin, new Misc(this.core));
+    for (const definition of modules) this.define(definition);
+    this.namespace = new Namespace(now);
+    this.namespace.mount('sys', this.core.sysfs);
+    this.namespace.mount('dev', this.core.devtmpfs.root, true);
+    this.#addControlFiles();
+  }
+
+  /** The tree to show at /sys. */
+  get sysfs(): KernfsDir {
+    return this.core.sysfs;
+  }
+
+  get uevents(): Uevents {
+    return this.core.uevents;
+  }
+
+  /** Makes a module known, so that it can be loaded by name. */
+  define(definition: ModuleDefinition): void {
+    this.#definitions.set(definition.name, definition);
+  }
+
+  /**
+   * Loads a module by name, with what it needs (`modprobe`).
+   * @param parameters values by name, as text
+   * @throws ENOENT when there is no such module; what its init fails with
+   */
+  modprobe(name: string, parameters: Record<string, string> = {}): void {
+    this.loader.modprobe(this.#definition(name), parameters);
+  }
+
+  /**
+   * Loads one module by name (`insmod`).
+   * @throws ENOENT when there is no such module or one that it needs is not loaded
+   * @throws EEXIST when it is loaded
+   */
+  insmod(name: string, parameters: Record<string, string> = {}): void {
+    this.loader.insmod(this.#definition(name), parameters);
+  }
+
+  /**
+   * Unloads a module; sleeps while its devices are in use.
+   * @throws ENOENT when it is not loaded; EAGAIN while it is in use
+   */
+  rmmod(name: string): Sleeps<void> {
+    return this.loader.rmmod(name);
+  }
+
+  /** A new process on this machine. */
+  process(credentials: Credentials = ROOT): Process {
+    return new Process(this.namespace, credentials);
+  }
+
+  #definition(name: string): ModuleDefinition {
+    const definition = this.#definitions.get(name);
+    if (!definition) throw new KernelError(Errno.ENOENT);
+    return definition;
+  }
+
+  /** `kernel/debug/mdevfs`: what a kernel has no file for. */
+  #addControlFiles(): void {
+    const dir = this.core.debugfs.addDir('mdevfs');
+    debugfsCreateFile(dir, 'module', {
+      mode: 0o600,
+      show: () => this.loader.loaded.map((name) => `${name}\n`).join(''),
+      store: (text) => this.#moduleStore(text),
+    });
+    debugfsCreateFile(dir, 'kmsg', {
+      mode: 0o400,
+      show: () => this.core.log.lines.map((line) => `${line}\n`).join(''),
+    });
+  }
+
+  /**
+   * `insmod NAME [PARAMETER=VALUE...]`, `modprobe NAME ...` or `rmmod NAME`.
+   * @throws EINVAL for anything else; what loading or unloading throws
+   */
+  #moduleStore(text: string): Sleeps<void> {
+    const [command, name, ...rest] = text.trim().split(/\s+/);
+    if (name === undefined) throw new KernelError(Errno.EINVAL);
+    if (command === 'rmmod' && rest.length === 0) return this.rmmod(name);
+    if (command !== 'insmod' && command !== 'modprobe') throw new KernelError(Errno.EINVAL);
+    const parameters = rest.map((pair) => {
+      const equals = pair.indexOf('=');
+      if (equals < 1) throw new KernelError(Errno.EINVAL);
+      return [pair.slice(0, equals), pair.slice(equals + 1)] as const;
+    });
+    this[command](name, Object.fromEntries(parameters));
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * The modules that a machine can load by name.
+ * @module
+ */
+
+import type { ModuleDefinition } from '../base/module.js';
+import { mbochsModule } from '../drivers/mbochs.js';
+import { mdpyModule } from '../drivers/mdpy.js';
+import { mttyModule } from '../drivers/mtty.js';
+import { iommufdModule } from '../iommu/iommufd.js';
+import { mdevModule } from '../mdev/core.js';
+import { vfioIommuType1Module, vfioModule } from '../vfio/core.js';
+
+export const modules: readonly ModuleDefinition[] = [
+  iommufdModule,
+  vfioModule,
+  vfioIommuType1Module,
+  mdevModule,
+  mttyModule,
+  mdpyModule,
+  mbochsModule,
+];

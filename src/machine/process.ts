@@ -1,0 +1,303 @@
+/**
+ * An emulated process: system calls on the trees of a machine, with a file table and credentials. The calls fail
+ * with the errno that the real ones fail with; what blocks returns a promise.
+ *
+ * Modelled: what reaches sysfs, and the generic checks before it. Not modelled: what the kernel does for any open
+ * file without asking its file system (locks, leases, pipes); memory maps and device files come with VFIO.
+ * @module
+ */
+
+import { isDir, type KernfsDir } from '../kernfs/dir.js';
+import { PAGE_SIZE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../kernfs/file.js';
+import { FIRST_HASH } from '../kernfs/hash.js';
+import { KernfsLink } from '../kernfs/link.js';
+import { type KernfsNode, MAX_NON_LFS, S_IFMT, S_IFREG, type Stat } from '../kernfs/node.js';
+import { Xattrs } from '../kernfs/xattr.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import { after, type Sleeps } from '../lib/sleep.js';
+import { DirectoryCalls } from './directory-calls.js';
+import type { Namespace } from './namei.js';
+import { openPath } from './open.js';
+import { O_APPEND, type OpenFile } from './open-file.js';
+import { assertOwner, type Credentials, inodePermission, MAY_READ, MAY_WRITE, ROOT } from './permission.js';
+
+const SEEK = { set: 0, cur: 1, end: 2, data: 3, hole: 4 } as const;
+/** Bytes of a directory entry before its name. */
+const DIRENT_HEADER = 19;
+const MAX_COUNT = 0x7ffff000;
+
+export interface Dirent {
+  name: string;
+  ino: number;
+  /** DT_DIR 4, DT_REG 8, DT_LNK 10, DT_CHR 2. */
+  type: number;
+  /** Position after this entry. */
+  off: number;
+}
+
+export class Process {
+  readonly #files = new Map<number, OpenFile>();
+  readonly directories: DirectoryCalls;
+
+  constructor(
+    readonly namespace: Namespace,
+    readonly credentials: Credentials = ROOT,
+  ) {
+    this.directories = new DirectoryCalls(namespace, credentials);
+  }
+
+  open(path: string, flags: number): number {
+    return this.#install(openPath(this.namespace, path, flags, this.credentials));
+  }
+
+  openat(dirfd: number, path: string, flags: number): number {
+    return this.#install(openPath(this.namespace, path, flags, this.credentials, this.#directory(dirfd)));
+  }
+
+  close(fd: number): void {
+    this.#file(fd);
+    this.#files.delete(fd);
+  }
+
+  dup(fd: number): number {
+    return this.#install(this.#file(fd));
+  }
+
+  /** @throws EBADF, EISDIR, ENODEV, and what the attribute's show throws */
+  read(fd: number, length: number): Uint8Array {
+    const file = this.#readable(fd);
+    const data = this.#readAt(file, length, file.position);
+    file.position += data.length;
+    return data;
+  }
+
+  pread(fd: number, length: number, offset: number): Uint8Array {
+    if (offset < 0) throw new KernelError(Errno.EINVAL);
+    return this.#readAt(this.#readable(fd), length, offset);
+  }
+
+  #readable(fd: number): OpenFile {
+    const file = this.#file(fd);
+    if (!file.readable) throw new KernelError(Errno.EBADF);
+    return file;
+  }
+
+  #readAt(file: OpenFile, length: number, offset: number): Uint8Array {
+    if (!file.opened) throw new KernelError(Errno.EISDIR);
+    return file.opened.read(offset, Math.min(length, MAX_COUNT));
+  }
+
+  /** @throws EBADF, ENODEV, and what the attribute's store throws */
+  write(fd: number, data: Uint8Array): Sleeps<number> {
+    const file = this.#writable(fd);
+    if (file.flags & O_APPEND) file.position = PAGE_SIZE;
+    return after(file.opened!.write(data, file.position), (count) => {
+      file.position += count;
+      return count;
+    });
+  }
+
+  pwrite(fd: number, data: Uint8Array, offset: number): Sleeps<number> {
+    if (offset < 0) throw new KernelError(Errno.EINVAL);
+    return this.#writable(fd).opened!.write(data, offset);
+  }
+
+  #writable(fd: number): OpenFile {
+    const file = this.#file(fd);
+    if (!file.writable) throw new KernelError(Errno.EBADF);
+    return file;
+  }
+
+  /** @throws EBADF, EINVAL beyond the file system's limits, ENODEV for a removed attribute */
+  lseek(fd: number, offset: number, whence: number): number {
+    const file = this.#open(fd);
+    if (file.opened) file.node.assertActive();
+    const { size } = file.node;
+    let to: number;
+    if (whence === SEEK.set) to = offset;
+    else if (whence === SEEK.cur) to = file.position + offset;
+    else if (whence === SEEK.end) to = size + offset;
+    else if (whence === SEEK.data || whence === SEEK.hole) {
+      if (offset < 0 || offset >= size) throw new KernelError(Errno.ENXIO);
+      to = whence === SEEK.data ? offset : size;
+    } else throw new KernelError(Errno.EINVAL);
+    if (to < 0 || to > MAX_NON_LFS) throw new KernelError(Errno.EINVAL);
+    file.position = to;
+    return to;
+  }
+
+  /**
+   * Directory entries, as many as fit a buffer.
+   * @throws ENOTDIR, EBADF, EINVAL when not even one fits
+   */
+  getdents64(fd: number, bufferSize: number): Dirent[] {
+    const file = this.#open(fd);
+    if (!isDir(file.node)) throw new KernelError(Errno.ENOTDIR);
+    const entries: Dirent[] = [];
+    let room = bufferSize;
+    for (const entry of this.#entriesFrom(file.node, file.position)) {
+      room -= (DIRENT_HEADER + Buffer.byteLength(entry.name) + 1 + 7) & ~7;
+      if (room < 0) {
+        if (entries.length === 0) throw new KernelError(Errno.EINVAL);
+        break;
+      }
+      entries.push(entry);
+      file.position = entry.off;
+    }
+    return entries;
+  }
+
+  *#entriesFrom(dir: KernfsDir, position: number): Generator<Dirent> {
+    const type = dir.type >> 12;
+    if (position < 1) yield { name: '.', ino: dir.ino, type, off: 1 };
+    if (position < FIRST_HASH) {
+      yield { name: '..', ino: this.namespace.above(dir).ino, type, off: dir.firstOffset };
+    }
+    for (const { name, nextOffset } of dir.entriesFrom(position)) {
+      const node = dir.lookup(name);
+      yield { name, ino: node.ino, type: node.type >> 12, off: nextOffset };
+    }
+  }
+
+  stat(path: string): Stat {
+    return this.#lookup(path).getattr();
+  }
+
+  lstat(path: string): Stat {
+    return this.#lookup(path, false).getattr();
+  }
+
+  fstat(fd: number): Stat {
+    return this.#file(fd).node.getattr();
+  }
+
+  /** @throws EINVAL for anything but a link */
+  readlink(path: string): string {
+    const node = this.#lookup(path, false);
+    if (!(node instanceof KernfsLink)) throw new KernelError(Errno.EINVAL);
+    return node.readlink();
+  }
+
+  realpath(path: string): string {
+    return this.namespace.pathOf(this.#lookup(path));
+  }
+
+  /** @param mask an or of R_OK 4, W_OK 2, X_OK 1; 0 asks only whether the path is there */
+  access(path: string, mask: number): void {
+    const node = this.#lookup(path);
+    if (mask !== 0) inodePermission(node, mask, this.credentials);
+  }
+
+  chmod(path: string, mode: number): void {
+    this.#chmod(this.#lookup(path), mode);
+  }
+
+  fchmod(fd: number, mode: number): void {
+    this.#chmod(this.#open(fd).node, mode);
+  }
+
+  #chmod(node: KernfsNode, mode: number): void {
+    assertOwner(node, this.credentials);
+    node.setattr({ mode });
+  }
+
+  chown(path: string, uid: number, gid: number, follow = true): void {
+    const node = this.#lookup(path, follow);
+    if (this.credentials.uid !== 0) throw new KernelError(Errno.EPERM);
+    node.setattr({ uid, gid });
+  }
+
+  /** @param atime, mtime in milliseconds since the epoch */
+  utimes(path: string, atime: number, mtime: number, follow = true): void {
+    const node = this.#lookup(path, follow);
+    assertOwner(node, this.credentials);
+    node.setattr({ atime, mtime });
+  }
+
+  /** @throws EISDIR, EINVAL for what has no size; EACCES without write permission; EFBIG */
+  truncate(path: string, length: number): void {
+    const node = this.#lookup(path);
+    if (isDir(node)) throw new KernelError(Errno.EISDIR);
+    if ((node.mode & S_IFMT) !== S_IFREG) throw new KernelError(Errno.EINVAL);
+    inodePermission(node, MAY_WRITE, this.credentials);
+    node.setattr({ size: length });
+  }
+
+  ftruncate(fd: number, length: number): void {
+    const file = this.#open(fd);
+    if (!file.opened || !file.writable) throw new KernelError(Errno.EINVAL);
+    file.node.setattr({ size: length });
+  }
+
+  getxattr(path: string, name: string, follow = true): Uint8Array {
+    const node = this.#lookup(path, follow);
+    if (name.startsWith('user.')) inodePermission(node, MAY_READ, this.credentials);
+    return node.xattrs.get(name);
+  }
+
+  setxattr(path: string, name: string, value: Uint8Array, flags = 0, follow = true): void {
+    const node = this.#lookup(path, follow);
+    if (this.credentials.uid !== 0) throw new KernelError(Errno.EPERM);
+    // Capabilities and access lists have a format, which is checked before the file system is asked.
+    if (name === 'security.capability' || name.startsWith('system.posix_acl_')) {
+      throw new KernelError(Errno.EINVAL);
+    }
+    Xattrs.assertSettable(name);
+    node.ownXattrs().set(name, value, flags);
+  }
+
+  listxattr(path: string, follow = true): string[] {
+    return this.#lookup(path, follow).xattrs.list();
+  }
+
+  removexattr(path: string, name: string, follow = true): void {
+    const node = this.#lookup(path, follow);
+    if (this.credentials.uid !== 0) throw new KernelError(Errno.EPERM);
+    node.xattrs.remove(name);
+  }
+
+  /** @throws EINVAL for a directory */
+  fsync(fd: number): void {
+    if (!this.#open(fd).opened) throw new KernelError(Errno.EINVAL);
+  }
+
+  /** Events of poll(2): a directory is always readable and writable. */
+  poll(fd: number): number {
+    return this.#open(fd).opened?.poll() ?? POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+  }
+
+  /** The file status flags (F_GETFL). */
+  flags(fd: number): number {
+    return this.#file(fd).flags;
+  }
+
+  #lookup(path: string, follow = true): KernfsNode {
+    return this.namespace.lookup(path, this.credentials, follow);
+  }
+
+  #install(file: OpenFile): number {
+    let fd = 3;
+    while (this.#files.has(fd)) fd++;
+    this.#files.set(fd, file);
+    return fd;
+  }
+
+  #file(fd: number): OpenFile {
+    const file = this.#files.get(fd);
+    if (!file) throw new KernelError(Errno.EBADF);
+    return file;
+  }
+
+  /** A file that is more than a path. */
+  #open(fd: number): OpenFile {
+    const file = this.#file(fd);
+    if (file.isPath) throw new KernelError(Errno.EBADF);
+    return file;
+  }
+
+  #directory(fd: number): KernfsDir {
+    const { node } = this.#file(fd);
+    if (!isDir(node)) throw new KernelError(Errno.ENOTDIR);
+    return node;
+  }
+}
