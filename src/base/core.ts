@@ -28,8 +28,6 @@ export interface DriverCoreOptions {
   profile: KernelProfile;
   /** Milliseconds since the epoch, with a fraction. */
   now(): number;
-  /** Number of the last uevent before this machine's first. */
-  seqnum?: number;
 }
 
 export class DriverCore {
@@ -57,7 +55,7 @@ export class DriverCore {
   constructor(options: DriverCoreOptions) {
     this.profile = options.profile;
     this.now = options.now;
-    this.uevents = new Uevents(options.seqnum);
+    this.uevents = new Uevents();
     this.devtmpfs = new Devtmpfs(options.now);
     this.sysfs = kernfsCreateRoot(options.now);
     this.devices = this.sysfs.addDir('devices');

@@ -18,15 +18,15 @@ import { ueventWriteOnly } from './uevent.js';
 /** The facts of a compiled module. All optional: a module may be known by name only. */
 export interface ModuleImage {
   /** Bytes of the loaded module. */
-  coresize?: number;
-  srcversion?: string;
-  version?: string;
+  coresize?: number | undefined;
+  srcversion?: string | undefined;
+  version?: string | undefined;
   /** Letters of /sys/module/NAME/taint. */
-  taint?: string;
+  taint?: string | undefined;
   /** ELF sections: name and the address each was loaded at. */
-  sections?: Record<string, string>;
+  sections?: Record<string, string> | undefined;
   /** ELF notes: name and content in hexadecimal. */
-  notes?: Record<string, string>;
+  notes?: Record<string, string> | undefined;
 }
 
 /** Something that may depend on the kernel's configuration. */

@@ -35,8 +35,8 @@ export function ueventMessage(event: Uevent): Buffer {
 export class Uevents {
   readonly #subscribers = new Set<(event: Uevent) => void>();
 
-  /** @param seqnum number of the last event before this machine's first */
-  constructor(public seqnum = 0) {}
+  /** Number of the last event. */
+  seqnum = 0;
 
   /** Calls `listener` with every event from now on. Returns what ends the subscription. */
   subscribe(listener: (event: Uevent) => void): () => void {

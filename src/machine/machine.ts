@@ -13,8 +13,10 @@ import { type KernelProfile, profiles } from '../base/profile.js';
 import type { Uevents } from '../base/uevent.js';
 import { Iommu, iommuBuiltin } from '../iommu/group.js';
 import type { KernfsDir } from '../kernfs/dir.js';
+import { O_WRONLY } from '../kernfs/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { Sleeps } from '../lib/sleep.js';
+import type { Fixture } from './fixture.js';
 import { modules } from './modules.js';
 import { Namespace } from './namei.js';
 import { type Credentials, ROOT } from './permission.js';
@@ -24,8 +26,6 @@ export interface MachineOptions {
   profile?: KernelProfile;
   /** Facts of compiled modules, by name. */
   images?: Readonly<Record<string, ModuleImage>>;
-  /** Number of the last uevent before the first. */
-  seqnum?: number;
   /** The clock: milliseconds since the epoch, with a fraction. */
   now?: () => number;
 }
@@ -42,7 +42,6 @@ export class Machine {
     this.core = new DriverCore({
       profile: options.profile ?? profiles.full,
       now,
-      ...(options.seqnum !== undefined && { seqnum: options.seqnum }),
     });
     this.iommu = new Iommu(this.core);
     this.loader = new ModuleLoader(this.core, options.images);
@@ -53,6 +52,33 @@ export class Machine {
     this.namespace.mount('sys', this.core.sysfs);
     this.namespace.mount('dev', this.core.devtmpfs.root, true);
     this.#addControlFiles();
+  }
+
+  /**
+   * The machine that a fixture describes, booted.
+   * @throws KernelError when a module or a device of the fixture cannot be had
+   */
+  static fromFixture(fixture: Fixture, options: Omit<MachineOptions, 'profile'> = {}): Machine {
+    const machine = new Machine({
+      ...options,
+      profile: profiles[fixture.kernel],
+      images: { ...options.images, ...fixture.moduleImages },
+    });
+    for (const entry of fixture.modules) {
+      const { name, parameters } = typeof entry === 'string' ? { name: entry, parameters: {} } : entry;
+      machine.modprobe(name, parameters);
+    }
+    for (const { uuid, parent, type } of fixture.mdevs) machine.createMdev(parent, type, uuid);
+    machine.uevents.seqnum = fixture.seqnum;
+    return machine;
+  }
+
+  /** Makes a mediated device as a user would, through its type's `create`. */
+  createMdev(parent: string, type: string, uuid: string): void {
+    const process = this.process();
+    const fd = process.open(`/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`, O_WRONLY);
+    process.write(fd, Buffer.from(uuid));
+    process.close(fd);
   }
 
   /** The tree to show at /sys. */
