@@ -207,6 +207,7 @@ export class Device extends Kobject implements Nest {
     this.bus?.addDevice(this);
     this.showPart(Part.Power);
     this.core.devts.add(this);
+    this.platformNotify();
     this.uevent('add');
     this.bus?.probeDevice(this);
   }
@@ -227,6 +228,7 @@ export class Device extends Kobject implements Nest {
       this.hidePart(Part.Groups);
       this.bus?.unlistDevice(this);
       return after(deviceReleaseDriver(this), () => {
+        this.platformNotifyRemove();
         this.announceRemoval();
         this.leaveNest_();
         this.registered_ = false;
@@ -234,6 +236,12 @@ export class Device extends Kobject implements Nest {
       });
     });
   }
+
+  /** What firmware and IOMMU do about a device that is complete and not announced yet (`device_platform_notify`). */
+  protected platformNotify(): void {}
+
+  /** The opposite, once no driver has the device any more and before its removal is announced. */
+  protected platformNotifyRemove(): void {}
 
   private enterNest_(): void {
     const { parent, core } = this;

@@ -70,6 +70,11 @@ export abstract class Kobject {
   uevent(action: UeventAction, extra: readonly string[] = []): void {
     if (action === 'add') this.announced_ = true;
     if (action === 'remove') this.announced_ = false;
+    this.emit(action, extra);
+  }
+
+  /** Announces an event that somebody asked for; it leaves no trace in the object's state. */
+  emit(action: UeventAction, extra: readonly string[]): void {
     const { subsystem } = this;
     if (subsystem === undefined) return;
     this.core.uevents.emit(action, () => {

@@ -76,7 +76,7 @@ export function kobjectSynthUevent(object: Kobject, text: string): void {
   const word = space < 0 ? line : line.slice(0, space);
   const action = actions.find((name) => name === word);
   if (!action) throw new KernelError(Errno.EINVAL);
-  object.uevent(action, space < 0 ? ['SYNTH_UUID=0'] : synthArguments(line.slice(space + 1)));
+  object.emit(action, space < 0 ? ['SYNTH_UUID=0'] : synthArguments(line.slice(space + 1)));
 }
 
 function synthArguments(text: string): string[] {

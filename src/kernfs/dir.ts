@@ -215,9 +215,9 @@ export class KernfsDir extends KernfsNode {
   private order_(): Listing {
     if (!this.listing_) {
       const names = new Set<string>();
-      for (const [name] of tableEntries(this.children_)) names.add(name);
       for (const template of this.templates_.templates)
         for (const name of template.names(this.owner)) names.add(name);
+      for (const [name] of tableEntries(this.children_)) names.add(name);
       this.listing_ = this.sorted([...names]);
     }
     return this.listing_;

@@ -14,12 +14,18 @@ export class NewestFirstDir extends KernfsDir {
   readonly #sequence = new Map<string, number>();
   #last = 0;
 
+  override entryRemoved(name: string): void {
+    this.#sequence.delete(name);
+    super.entryRemoved(name);
+  }
+
+  override removeChild(name: string): void {
+    this.#sequence.delete(name);
+    super.removeChild(name);
+  }
+
   protected override sorted(names: string[]) {
     for (const name of names) if (!this.#sequence.has(name)) this.#sequence.set(name, ++this.#last);
-    if (this.#sequence.size > names.length) {
-      const present = new Set(names);
-      for (const name of this.#sequence.keys()) if (!present.has(name)) this.#sequence.delete(name);
-    }
     const newest = [...names].sort((a, b) => this.#sequence.get(b)! - this.#sequence.get(a)!);
     return {
       names: newest,

@@ -98,7 +98,7 @@ export class DirectoryCalls {
     if (isSpecial(old.name) || isSpecial(next.name)) fail(Errno.EBUSY);
     const source = this.namespace.step(old.dir, old.name, this.credentials);
     const target = next.dir.find(next.name);
-    if (!isDir(source) && (old.trailingSlash || (next.trailingSlash && !target))) fail(Errno.ENOTDIR);
+    if (!isDir(source) && (old.trailingSlash || next.trailingSlash)) fail(Errno.ENOTDIR);
     if (isAncestor(source, next.dir)) fail(Errno.EINVAL);
     if (target && isAncestor(target, old.dir)) fail(Errno.ENOTEMPTY);
     if (source === target) return;

@@ -9,18 +9,32 @@ import { debugfsCreateFile } from '../base/debugfs.js';
 import { ModuleLoader } from '../base/loader.js';
 import { Misc, miscBuiltin } from '../base/misc.js';
 import type { ModuleDefinition, ModuleImage } from '../base/module.js';
+import type { KernelLog } from '../base/printk.js';
 import { type KernelProfile, profiles } from '../base/profile.js';
 import type { Uevents } from '../base/uevent.js';
 import { Iommu, iommuBuiltin } from '../iommu/group.js';
 import type { KernfsDir } from '../kernfs/dir.js';
-import { O_WRONLY } from '../kernfs/file.js';
+import { KernfsFile, O_WRONLY } from '../kernfs/file.js';
+import type { KernfsRoot } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { Sleeps } from '../lib/sleep.js';
+import { pciBuiltin } from '../pci/bus.js';
 import type { Fixture } from './fixture.js';
+import { buildHost } from './host.js';
+import { images } from './images.js';
 import { modules } from './modules.js';
 import { Namespace } from './namei.js';
 import { type Credentials, ROOT } from './permission.js';
 import { Process } from './process.js';
+
+/** The kernel log as a file of any length. */
+function logFile(root: KernfsRoot, log: KernelLog): KernfsFile {
+  const text = () => Buffer.from(log.lines.map((line) => `${line}\n`).join(''));
+  return new KernfsFile(root, 'kmsg', 0o400, {
+    size: 0,
+    read: (offset, length) => text().subarray(offset, offset + length),
+  });
+}
 
 export interface MachineOptions {
   profile?: KernelProfile;
@@ -62,8 +76,11 @@ export class Machine {
     const machine = new Machine({
       ...options,
       profile: profiles[fixture.kernel],
-      images: { ...options.images, ...fixture.moduleImages },
+      images: { ...images[fixture.kernel], ...fixture.moduleImages, ...options.images },
     });
+    const host = buildHost(machine.core, machine.iommu, fixture);
+    if (host.pci) machine.loader.addBuiltin(pciBuiltin, host.pci);
+    for (const definition of host.modules) machine.define(definition);
     for (const entry of fixture.modules) {
       const { name, parameters } = typeof entry === 'string' ? { name: entry, parameters: {} } : entry;
       machine.modprobe(name, parameters);
@@ -140,10 +157,7 @@ export class Machine {
       show: () => this.loader.loaded.map((name) => `${name}\n`).join(''),
       store: (text) => this.#moduleStore(text),
     });
-    debugfsCreateFile(dir, 'kmsg', {
-      mode: 0o400,
-      show: () => this.core.log.lines.map((line) => `${line}\n`).join(''),
-    });
+    dir.add(logFile(dir.root, this.core.log));
   }
 
   /**

@@ -99,6 +99,9 @@ export class Process {
 
   pwrite(fd: number, data: Uint8Array, offset: number): Sleeps<number> {
     if (offset < 0) throw new KernelError(Errno.EINVAL);
+    const file = this.#file(fd);
+    // A sequence file gives up positioned writes unless it was opened for writing (seq_open, kernfs_fop_open).
+    if (file.opened && !file.writable) throw new KernelError(Errno.ESPIPE);
     return this.#writable(fd).opened!.write(data, offset);
   }
 
@@ -157,6 +160,10 @@ export class Process {
       const node = dir.lookup(name);
       yield { name, ino: node.ino, type: node.type >> 12, off: nextOffset };
     }
+  }
+
+  mkdirat(dirfd: number, path: string): never {
+    return this.directories.mkdir(path, this.#directory(dirfd));
   }
 
   stat(path: string): Stat {

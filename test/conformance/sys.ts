@@ -43,7 +43,38 @@ export interface SysDirent {
   off: number;
 }
 
-/** Result of a read: the bytes, or a promise where the caller has to wait. */
+/** What statfs tells, as far as it says something about the kind of file system. */
+export interface SysStatfs {
+  type: number;
+  bsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+  namelen: number;
+  frsize: number;
+  flags: number;
+}
+
+export interface SysStatx {
+  mask: number;
+  blksize: number;
+  attributes: bigint;
+  attributesMask: bigint;
+}
+
+/** One record of an inotify descriptor. `watch` is the path given to inotifyAdd. */
+export interface SysInotifyEvent {
+  watch: string;
+  mask: number;
+  name: string;
+}
+
+/**
+ * The calls a recording may hold. The second half is optional: what the VFS does above any file system is
+ * there over real system calls only.
+ */
 export interface Sys {
   open(path: string, flags: number, mode?: number): number;
   openat(dirfd: number, path: string, flags: number, mode?: number): number;
@@ -94,4 +125,44 @@ export interface Sys {
   fcntlGetfl(fd: number): number;
   /** Runs `body` with effective uid and gid `uid`, as the recordings' `as_uid` steps did. */
   asUser<T>(uid: number, body: () => T): T;
+
+  /** A write that leaves the caller free: the way to have several at once, or one that blocks. */
+  writeLater?(fd: number, data: Uint8Array): Promise<number>;
+  dup?(fd: number): number;
+  /** Path that /proc/self/fd shows. */
+  fdPath?(fd: number): string;
+  /** Lines of /proc/self/fdinfo. */
+  fdinfo?(fd: number): string[];
+  chdir?(path: string): void;
+  getcwd?(): string;
+  statx?(path: string): SysStatx;
+  statfs?(path: string): SysStatfs;
+  pathconf?(path: string, name: string): number;
+  /** Maps one page and unmaps it again. prot: 1 READ, 2 WRITE; flags: 1 SHARED, 2 PRIVATE. */
+  mmap?(fd: number, prot: number, flags: number): void;
+  /** `argument` is a number, or the caller's memory, which the call may change. */
+  ioctl?(fd: number, request: number, argument: number | Uint8Array): number;
+  /** operation: LOCK_SH 1, LOCK_EX 2, LOCK_UN 8, LOCK_NB 4. */
+  flock?(fd: number, operation: number): void;
+  fcntl?(fd: number, command: number, argument: number | Uint8Array): number;
+  fallocate?(fd: number, mode: number, offset: number, length: number): void;
+  posixFallocate?(fd: number, offset: number, length: number): void;
+  posixFadvise?(fd: number): void;
+  syncfs?(fd: number): void;
+  /** The two ends of a pipe: for reading, for writing. */
+  pipe?(): [number, number];
+  socketpair?(): [number, number];
+  /** Opens a regular file elsewhere, which holds `data`. */
+  scratch?(data: Uint8Array): number;
+  splice?(from: number, to: number, length: number): number;
+  sendfile?(to: number, from: number, length: number): number;
+  copyFileRange?(from: number, to: number, length: number): number;
+  /** Events of EPOLLIN|EPOLLPRI|EPOLLOUT that are there at once. */
+  epoll?(fd: number): number[];
+  /** How many of the three sets, readable, writable, exceptional, hold the descriptor at once. */
+  select?(fd: number): [number, number, number];
+  nameToHandleAt?(path: string): void;
+  inotifyInit?(): number;
+  inotifyAdd?(inotify: number, path: string, mask: number): void;
+  inotifyRead?(inotify: number): SysInotifyEvent[];
 }

@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+/**
+ * The command line. One file per subcommand; each is loaded when it is asked for, so that none waits for
+ * another's imports.
+ * @module
+ */
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT_USAGE, reportFailure } from './error.js';
+import type { MountCommandOptions } from './mount.js';
+import type { StatusCommandOptions } from './status.js';
+import type { UmountCommandOptions } from './umount.js';
+
+const { version, description } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+) as { version: string; description: string };
+
+const program = new Command('mdevfs').description(description).version(version).exitOverride();
+
+program
+  .command('mount')
+  .description('show a machine with mediated devices at DIR, which is made if it is not there')
+  .argument('<dir>')
+  .option('-f, --fixture <fixture>', 'the machine: a name from fixtures/, or a JSON file (default: default)')
+  .addOption(
+    new Option('--transport <transport>', 'how the tree gets to the kernel')
+      .choices(['fuse', 'fuse-native'])
+      .default('fuse'),
+  )
+  .option('--foreground', 'stay, instead of leaving a daemon behind')
+  .action(async (dir: string, options: MountCommandOptions) => {
+    const { mount } = await import('./mount.js');
+    process.exitCode = await mount(dir, options);
+  });
+
+program
+  .command('umount')
+  .description('take the tree at DIR away')
+  .argument('<dir>')
+  .option('-l, --lazy', 'also while it is in use')
+  .action(async (dir: string, options: UmountCommandOptions) => {
+    const { umount } = await import('./umount.js');
+    process.exitCode = await umount(dir, options);
+  });
+
+program
+  .command('status')
+  .description('list the mounted trees and their daemons')
+  .argument('[dir]')
+  .option('--json', 'as a JSON array')
+  .action(async (dir: string | undefined, options: StatusCommandOptions) => {
+    const { status } = await import('./status.js');
+    process.exitCode = status(dir, options);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  else process.exitCode = reportFailure(error);
+}

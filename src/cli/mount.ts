@@ -1,0 +1,116 @@
+/**
+ * `mdevfs mount`: shows a machine's sysfs at a directory. Looks first whether that can work, starts the daemon,
+ * and comes back when the tree answers.
+ * @module
+ */
+
+import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { isStartedDaemon, startDaemon } from '../host/daemon.js';
+import { withLock } from '../host/lock.js';
+import { umountLazy } from '../host/mount.js';
+import { canonical, mountpointState } from '../host/mountpoint.js';
+import { logFileOf } from '../host/record.js';
+import { CommandError, failure, reportFailure } from './error.js';
+import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';
+import type { TransportName } from './serve.js';
+
+export interface MountCommandOptions {
+  fixture?: string;
+  transport: TransportName;
+  foreground?: boolean;
+}
+
+interface Wanted {
+  /** Absolute path of the fixture. */
+  fixture: string;
+  /** Whether the user asked for this fixture, and not for whatever there is. */
+  named: boolean;
+  transport: TransportName;
+}
+
+const FUSE_DEVICE = '/dev/fuse';
+
+/** @returns the exit code */
+export async function mount(path: string, options: MountCommandOptions): Promise<number> {
+  const { transport } = options;
+  const fixture = fixtureFile(options.fixture ?? DEFAULT_FIXTURE);
+  const wanted = { fixture, named: options.fixture !== undefined, transport };
+  if (transport === 'fuse') assertMayMount();
+  const dir = canonical(path);
+  // Whoever started this process as a daemon looked already, and holds the lock.
+  if (isStartedDaemon()) return serveToTheEnd(dir, wanted, logFileOf(dir));
+  if (!options.foreground) return withLock(dir, () => mountInBackground(dir, wanted));
+  if (await withLock(dir, () => prepare(dir, wanted))) return serveToTheEnd(dir, wanted, null);
+  return alreadyMounted(dir);
+}
+
+async function mountInBackground(dir: string, wanted: Wanted): Promise<number> {
+  if (!(await prepare(dir, wanted))) return alreadyMounted(dir);
+  const { fixture, transport } = wanted;
+  const log = logFileOf(dir);
+  const command = ['mount', '--foreground', '--transport', transport, '--fixture', fixture, '--', dir];
+  const { pid, faults, exitCode } = await startDaemon(command, log);
+  if (faults.length > 0) throw new CommandError(faults, exitCode);
+  // This process is not the one that answers, so it may look.
+  if (readdirSync(dir).length === 0) throw failure(`${dir}: mounted, but the tree is empty; see ${log}`);
+  process.stdout.write(`${dir}: mounted (daemon ${pid}, log ${log})\n`);
+  return 0;
+}
+
+function alreadyMounted(dir: string): number {
+  process.stdout.write(`${dir}: already mounted\n`);
+  return 0;
+}
+
+async function serveToTheEnd(dir: string, wanted: Wanted, log: string | null): Promise<never> {
+  const { serve } = await import('./serve.js');
+  const exitCode = await serve(dir, { ...wanted, log }).catch(reportFailure);
+  // libfuse keeps the event loop going also when nothing is mounted any more.
+  process.exit(exitCode);
+}
+
+/** @throws CommandError when this process cannot mount at all */
+function assertMayMount(): void {
+  if (process.geteuid?.() !== 0) throw failure('mounting needs root; run it with sudo');
+  try {
+    accessSync(FUSE_DEVICE, constants.R_OK | constants.W_OK);
+  } catch {
+    throw failure(
+      `${FUSE_DEVICE} is not there or not usable; modprobe fuse, or start the container with --device ${FUSE_DEVICE} --cap-add SYS_ADMIN`,
+    );
+  }
+}
+
+/**
+ * Makes the directory ready for a mount: creates it, or clears what a dead daemon left.
+ * @returns false when it already shows what is wanted
+ * @throws CommandError when it is taken
+ */
+async function prepare(dir: string, wanted: Wanted): Promise<boolean> {
+  const state = mountpointState(dir);
+  switch (state.kind) {
+    case 'absent':
+      mkdirSync(dir, { recursive: true });
+      return true;
+    case 'free':
+      if (state.entries.length === 0) return true;
+      throw failure(`${dir}: not empty (${state.entries[0]}, ...); choose an empty directory`);
+    case 'not-a-directory':
+      throw failure(`${dir}: not a directory; choose an empty directory`);
+    case 'stale':
+      await umountLazy(dir);
+      process.stderr.write(`mdevfs: ${dir}: cleared the mount of a dead daemon\n`);
+      return prepare(dir, wanted);
+    case 'unrecorded':
+      throw failure(`${dir}: already mounted by an mdevfs that left no record; umount ${dir} first`);
+    case 'changing':
+      throw failure(`${dir}: mdevfs (pid ${state.record.pid}) is mounting or unmounting there; try again`);
+    case 'foreign':
+      throw failure(`${dir}: ${state.mount.type} is mounted there; choose another directory`);
+    case 'served': {
+      const { fixture, transport } = state.record;
+      if (transport === wanted.transport && (!wanted.named || fixture === wanted.fixture)) return false;
+      throw failure(`${dir}: already shows ${fixture} over ${transport}; mdevfs umount ${dir} first`);
+    }
+  }
+}

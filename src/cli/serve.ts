@@ -1,0 +1,84 @@
+/**
+ * The server of a mount, in the foreground: makes the machine, mounts its sysfs, and stays until it is
+ * unmounted or told to end.
+ * @module
+ */
+
+import { readFileSync } from 'node:fs';
+import { FuseNativeTransport } from '../fuse/fuse-native.js';
+import type { Transport } from '../fuse/transport.js';
+import { isStartedDaemon, reportToStarter } from '../host/daemon.js';
+import { FuseTransport, umountAnyway } from '../host/mount.js';
+import { dropEmptyLog, dropRecord, startTime, takeRecord, updateRecord } from '../host/record.js';
+import { FixtureError, parseFixture } from '../machine/fixture.js';
+import { Machine } from '../machine/machine.js';
+import { asCommandError, CommandError, EXIT_USAGE, failure } from './error.js';
+
+export type TransportName = 'fuse' | 'fuse-native';
+
+export interface ServeOptions {
+  /** Absolute path of the fixture. */
+  fixture: string;
+  transport: TransportName;
+  /** Where this process writes its log, when it is a daemon. */
+  log: string | null;
+}
+
+const log = (text: string): void => {
+  process.stderr.write(`${text}\n`);
+};
+
+function machineOf(file: string): Machine {
+  try {
+    return Machine.fromFixture(parseFixture(readFileSync(file, 'utf8'), file));
+  } catch (error) {
+    if (error instanceof FixtureError) throw new CommandError(error.faults, EXIT_USAGE);
+    if (isStartedDaemon()) log(`mdevfs: ${(error as Error).stack}`);
+    throw failure(`fixture ${file}: the machine does not come up: ${(error as Error).message}`);
+  }
+}
+
+function transportOf(name: TransportName): Transport {
+  return name === 'fuse-native' ? new FuseNativeTransport(umountAnyway) : new FuseTransport();
+}
+
+/** @returns the exit code, when the tree is no longer served */
+export async function serve(
+  dir: string,
+  { fixture, transport, log: logFile }: ServeOptions,
+): Promise<number> {
+  const record = {
+    dir,
+    pid: process.pid,
+    started: startTime(process.pid)!,
+    fixture,
+    transport,
+    log: logFile,
+    since: null,
+  };
+  // A fault outside of any request must not take the tree away from everybody else.
+  process.on('uncaughtException', (error) => log(`mdevfs: ${error.stack}`));
+  let recorded = false;
+  try {
+    const machine = machineOf(fixture);
+    recorded = takeRecord(record);
+    if (!recorded) throw failure(`${dir}: another mdevfs is about to mount there`);
+    const mounted = await transportOf(transport).mount(machine.sysfs, dir, { log });
+    const end = (): void => {
+      mounted.unmount().catch((error: Error) => log(`mdevfs: ${dir}: ${error.message}`));
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+    updateRecord({ ...record, since: new Date().toISOString() });
+    if (!reportToStarter({ faults: [], exitCode: 0 })) process.stdout.write(`${dir}\n`);
+    await mounted.done;
+    return 0;
+  } catch (error) {
+    const { faults, exitCode } = asCommandError(error);
+    if (isStartedDaemon() && !(error instanceof CommandError)) log(`mdevfs: ${(error as Error).stack}`);
+    if (reportToStarter({ faults: [...faults], exitCode })) return exitCode;
+    throw error;
+  } finally {
+    if (recorded) dropRecord(dir);
+    if (logFile) dropEmptyLog(dir);
+  }
+}

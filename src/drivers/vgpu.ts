@@ -1,0 +1,148 @@
+/**
+ * Vendor drivers of virtual GPUs, made from data: a module with a PCI driver whose devices become parents, and a driver
+ * on the mdev bus for the devices made there. NVIDIA's and Intel's drivers look like this from sysfs; what their
+ * devices do is not modelled.
+ * @module
+ */
+
+import type { Module, ModuleDefinition } from '../base/module.js';
+import { after, type Sleeps } from '../lib/sleep.js';
+import { mdevModule } from '../mdev/core.js';
+import type { MdevDevice } from '../mdev/device.js';
+import {
+  type MdevDriver,
+  mdevRegisterDriver,
+  mdevUnregisterDriver,
+  type RegisteredMdevDriver,
+} from '../mdev/driver.js';
+import { type MdevParent, mdevRegisterParent, mdevUnregisterParent } from '../mdev/parent.js';
+import { MdevType } from '../mdev/type.js';
+import { bindPci, unbindPci } from '../pci/binding.js';
+import { pciBuiltin } from '../pci/bus.js';
+import type { PciDevice } from '../pci/device.js';
+import { PciDriver } from '../pci/driver.js';
+import { parsePciId } from '../pci/ids.js';
+import { type VfioCore, vfioModule } from '../vfio/core.js';
+import { VfioDevice } from '../vfio/device.js';
+import { vgpuAttributeGroups } from './vgpu-attribute.js';
+import type { VgpuData, VgpuTypeData } from './vgpu-data.js';
+import { type VgpuCount, vgpuCount } from './vgpu-policy.js';
+
+class VgpuType extends MdevType {
+  constructor(
+    readonly data: VgpuTypeData,
+    readonly count: VgpuCount | undefined,
+  ) {
+    super(data.name, data.prettyName);
+  }
+}
+
+/** What the driver keeps with a device. */
+interface Vgpu {
+  vdev: VfioDevice;
+  /** What was written to its attributes, by path. */
+  written: Map<string, string>;
+}
+
+const typeOf = (mdev: MdevDevice) => (mdev.mdevType as VgpuType).data;
+
+function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver {
+  const { policy, types } = data;
+  const devGroups = vgpuAttributeGroups(types, {
+    typeOf,
+    writtenTo: (mdev) => (mdev.driverData as Vgpu).written,
+  });
+  const common = {
+    name: data.mdevDriver,
+    deviceApi: data.deviceApi,
+    devGroups,
+    ...(types.some(({ description }) => description !== undefined) && {
+      showDescription: (type: MdevType) => (type as VgpuType).data.description ?? '',
+    }),
+
+    /** @throws ENOSPC when the driver counts and the parent has no room for another of the type */
+    probe(mdev: MdevDevice) {
+      const { count, data: type } = mdev.mdevType as VgpuType;
+      const vdev = new VfioDevice(vfio, mdev, {
+        name: data.mdevDriver,
+        init: () => count?.take(type),
+        release: () => count?.give(type),
+      });
+      vdev.registerEmulatedIommuDev();
+      mdev.driverData = { vdev, written: new Map() } satisfies Vgpu;
+    },
+
+    remove(mdev: MdevDevice) {
+      const { vdev } = mdev.driverData as Vgpu;
+      return after(vdev.unregisterGroupDev(), () => vdev.put());
+    },
+  };
+  if (policy.rule === 'shared') {
+    const { parameter, instances } = policy;
+    return {
+      ...common,
+      maxInstances: parameter === undefined ? instances : module.parameters.number(parameter),
+    };
+  }
+  return { ...common, getAvailable: (type) => (type as VgpuType).count!.available((type as VgpuType).data) };
+}
+
+/** A loaded vendor driver. */
+export class VgpuDriver {
+  readonly #mdevDriver: RegisteredMdevDriver;
+  readonly #pciDriver: PciDriver;
+
+  constructor(
+    readonly module: Module,
+    readonly data: VgpuData,
+  ) {
+    const driver = mdevDriver(data, module.import(vfioModule), module);
+    this.#mdevDriver = mdevRegisterDriver(module.import(mdevModule), driver, module);
+    this.#pciDriver = new PciDriver(module.import(pciBuiltin), {
+      name: data.pciDriver,
+      module,
+      ids: data.ids.map(parsePciId),
+      probe: (device) => this.#probe(device),
+      remove: (device) => this.#remove(device),
+    });
+    this.#pciDriver.register();
+  }
+
+  #probe(device: PciDevice): void {
+    const { policy, types, binding } = this.data;
+    bindPci(device, binding);
+    const count = vgpuCount(policy);
+    const vgpuTypes = types.map((type) => new VgpuType(type, count));
+    try {
+      device.driverData = mdevRegisterParent(device, this.#mdevDriver, vgpuTypes);
+    } catch (error) {
+      unbindPci(device, binding);
+      throw error;
+    }
+  }
+
+  #remove(device: PciDevice): Sleeps<void> {
+    return after(mdevUnregisterParent(device.driverData as MdevParent), () =>
+      unbindPci(device, this.data.binding),
+    );
+  }
+
+  /** Undoes the constructor; sleeps while a device is in use. */
+  exit(): Sleeps<void> {
+    return after(this.#pciDriver.unregister(), () => mdevUnregisterDriver(this.#mdevDriver));
+  }
+}
+
+/** The module that a description makes. */
+export function vgpuModule(data: VgpuData): ModuleDefinition<VgpuDriver> {
+  return {
+    name: data.module,
+    depends: [mdevModule, vfioModule],
+    parameters: data.parameters.map((parameter) => ({
+      ...parameter,
+      mode: Number.parseInt(parameter.mode, 8),
+    })),
+    init: (module) => new VgpuDriver(module, data),
+    exit: (driver) => driver.exit(),
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * /dev/fuse as the session sees it: requests come in one by one, replies go out. There are two ways to wait
+ * for a request without blocking the event loop, which has to run for replies that come later:
+ *
+ * * PipeDevice hands the descriptor to the event loop's own poller, by way of the handle that Node has for
+ *   pipes. One system call per request, no thread. Node does not export that handle's constructor.
+ * * ReadDevice has a thread of the pool wait in read(2). Public interfaces only, at half the speed.
+ *
+ * Replies are written synchronously; the kernel never makes a writer of replies wait.
+ * @module
+ */
+
+import { close, read, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import createDebug from 'debug';
+import { FUSE_MIN_READ_BUFFER } from '../uapi/fuse.js';
+
+const debug = createDebug('mdevfs:fuse');
+
+export interface FuseDevice {
+  /**
+   * Hands each request to `take`, which must not keep the memory.
+   * @returns when the file system was unmounted or the device closed
+   */
+  receive(take: (message: Buffer) => void): Promise<void>;
+  /** Sends a reply or a notification. A request that its client gave up needs no reply, so that is no fault. */
+  send(message: Buffer): void;
+  close(): void;
+}
+
+/** The way to wait. */
+export type Loop = 'pipe' | 'read';
+
+/** Room for the longest request, a SETXATTR with a value of 64 KiB. */
+const BUFFER_SIZE = Math.max(FUSE_MIN_READ_BUFFER, 128 * 1024);
+
+interface PipeHandle {
+  open(fd: number): number | undefined;
+}
+
+type PipeConstructor = new (type: number) => PipeHandle;
+
+/** The constructor of Node's pipe handles, found at a socket that is about to connect to nowhere. */
+function pipeConstructor(): PipeConstructor | undefined {
+  const socket = new Socket();
+  socket.on('error', () => {});
+  socket.connect({ path: '/dev/null/nowhere' });
+  const handle = (socket as unknown as { _handle?: object })._handle;
+  socket.destroy();
+  const Handle = handle?.constructor;
+  return Handle?.name === 'Pipe' ? (Handle as PipeConstructor) : undefined;
+}
+
+/** The better way to wait, as far as this Node has it. */
+export function bestLoop(): Loop {
+  return pipeConstructor() ? 'pipe' : 'read';
+}
+
+/**
+ * Takes over a descriptor of /dev/fuse that a file system is mounted on.
+ * @param fd opened with O_NONBLOCK for `pipe`, without for `read`
+ */
+export function openDevice(fd: number, loop: Loop): FuseDevice {
+  return loop === 'pipe' ? new PipeDevice(fd) : new ReadDevice(fd);
+}
+
+/** The file system was unmounted, or its connection aborted. */
+function isEnd(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ENODEV' || error.code === 'ECONNABORTED' || error.code === 'ENOTCONN';
+}
+
+function send(fd: number, message: Buffer): void {
+  try {
+    writeSync(fd, message);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // ENOENT: nobody waits for this reply any more. EINVAL would be a malformed one.
+    if (code === 'EINVAL') throw error;
+    debug(`reply not taken: ${code}`);
+  }
+}
+
+class PipeDevice implements FuseDevice {
+  readonly #fd: number;
+  #socket: Socket | undefined;
+  #closed = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  receive(take: (message: Buffer) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const Pipe = pipeConstructor()!;
+      const handle = new Pipe(0);
+      handle.open(this.#fd);
+      const onread = {
+        buffer: Buffer.allocUnsafe(BUFFER_SIZE),
+        callback: (size: number, buffer: Uint8Array): boolean => {
+          take((buffer as Buffer).subarray(0, size));
+          return true;
+        },
+      };
+      let fault: Error | undefined;
+      const socket = new Socket({ handle, onread } as object);
+      this.#socket = socket;
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        if (!isEnd(error) && !this.#closed) fault = error;
+      });
+      socket.on('close', () => {
+        this.#closed = true;
+        if (fault) reject(fault);
+        else resolve();
+      });
+      socket.resume().read(0);
+    });
+  }
+
+  send(message: Buffer): void {
+    if (!this.#closed) send(this.#fd, message);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#socket) this.#socket.destroy();
+    else close(this.#fd, () => {});
+  }
+}
+
+class ReadDevice implements FuseDevice {
+  readonly #fd: number;
+  #closed = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  receive(take: (message: Buffer) => void): Promise<void> {
+    const buffer = Buffer.allocUnsafe(BUFFER_SIZE);
+    return new Promise((resolve, reject) => {
+      const next = (): void => {
+        read(this.#fd, buffer, 0, buffer.length, null, (error, size) => {
+          if (this.#closed) return resolve();
+          if (error) {
+            this.close();
+            return isEnd(error) ? resolve() : reject(error);
+          }
+          take(buffer.subarray(0, size));
+          next();
+        });
+      };
+      next();
+    });
+  }
+
+  send(message: Buffer): void {
+    if (!this.#closed) send(this.#fd, message);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    close(this.#fd, () => {});
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Operations on open files (fs/kernfs/file.c). Files are opened for direct I/O: the kernel keeps no pages of
+ * them, so a read is produced by the attribute and a write is handed over as it is.
+ *
+ * One write(2) is one store of at most a page. The kernel cuts a long write into requests of max_write bytes
+ * and goes on as long as each is taken whole; since max_write is two pages, a longer write is answered short
+ * and ends there, and nothing of its rest arrives.
+ * @module
+ */
+
+import { PAGE_SIZE } from '../kernfs/file.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import { after } from '../lib/sleep.js';
+import {
+  decodeFh,
+  decodeLseekIn,
+  decodeOpenIn,
+  decodePollIn,
+  decodeReadIn,
+  decodeWriteIn,
+  encodeOpenOut,
+  encodeU32Out,
+  encodeU64Out,
+  FOPEN_DIRECT_IO,
+  FOPEN_PARALLEL_DIRECT_WRITES,
+  FUSE_LSEEK_OUT_SIZE,
+  FUSE_OPEN_OUT_SIZE,
+  FUSE_POLL_OUT_SIZE,
+  FUSE_POLL_SCHEDULE_NOTIFY,
+  FUSE_WRITE_OUT_SIZE,
+  FuseOp,
+} from '../uapi/fuse.js';
+import { fileOf, type Operations } from './operation.js';
+import { newReply, REPLY_BODY, type Reply, replyWith } from './request.js';
+
+/** More than one store takes, so that a write that is longer than a page is seen to be. */
+export const MAX_WRITE = 2 * PAGE_SIZE;
+
+// asm-generic/fcntl.h and linux/fs.h; O_DIRECT is x86's.
+const O_TRUNC = 0o1000;
+const O_DIRECT = 0o40000;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+
+/** Writers of one file need not wait for each other: each is one call of its owner. */
+const OPEN_FLAGS = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
+
+function u32Reply(size: number, value: number): Reply {
+  const reply = newReply(size);
+  encodeU32Out(reply, REPLY_BODY, value);
+  return reply;
+}
+
+export const fileOps: Operations = {
+  [FuseOp.OPEN](mount, request) {
+    const file = fileOf(mount, request);
+    const { flags } = decodeOpenIn(request.body);
+    const open = file.open(flags);
+    if (flags & O_DIRECT) throw new KernelError(Errno.EINVAL);
+    if (flags & O_TRUNC) file.setattr({ size: 0 });
+    const reply = newReply(FUSE_OPEN_OUT_SIZE);
+    encodeOpenOut(reply, REPLY_BODY, mount.handles.add(open), OPEN_FLAGS);
+    return reply;
+  },
+
+  [FuseOp.READ](mount, request) {
+    const { fh, offset, size } = decodeReadIn(request.body);
+    return replyWith(mount.handles.get(fh).read(offset, size));
+  },
+
+  [FuseOp.WRITE](mount, request) {
+    const { fh, offset, data } = decodeWriteIn(request.body);
+    const taken = mount.handles.get(fh).write(Buffer.from(data.subarray(0, PAGE_SIZE)), offset);
+    return after(taken, (count) => u32Reply(FUSE_WRITE_OUT_SIZE, count));
+  },
+
+  [FuseOp.RELEASE](mount, request) {
+    mount.handles.release(decodeFh(request.body));
+    return newReply(0);
+  },
+
+  [FuseOp.FSYNC]() {
+    return newReply(0);
+  },
+
+  // The file is one piece of data as long as its size says.
+  [FuseOp.LSEEK](mount, request) {
+    const { fh, offset, whence } = decodeLseekIn(request.body);
+    const { file } = mount.handles.get(fh);
+    file.assertActive();
+    if (whence !== SEEK_DATA && whence !== SEEK_HOLE) throw new KernelError(Errno.EINVAL);
+    if (offset >= file.size) throw new KernelError(Errno.ENXIO);
+    const reply = newReply(FUSE_LSEEK_OUT_SIZE);
+    encodeU64Out(reply, REPLY_BODY, whence === SEEK_DATA ? offset : file.size);
+    return reply;
+  },
+
+  [FuseOp.POLL](mount, request) {
+    const { fh, kh, flags } = decodePollIn(request.body);
+    const events = mount.handles.get(fh).poll();
+    if (flags & FUSE_POLL_SCHEDULE_NOTIFY) mount.handles.wakeAtEvent(fh, kh);
+    return u32Reply(FUSE_POLL_OUT_SIZE, events);
+  },
+};

@@ -1,0 +1,62 @@
+/**
+ * Open files by the handle that stands for them on the wire, and the pollers that sleep on them.
+ * @module
+ */
+
+import type { KernfsOpenFile } from '../kernfs/file.js';
+import type { KernfsNode } from '../kernfs/node.js';
+import type { KernfsObserver } from '../kernfs/notify.js';
+import { Errno, KernelError } from '../lib/errno.js';
+
+export class HandleTable implements KernfsObserver {
+  readonly #open = new Map<number, KernfsOpenFile>();
+  /** The kernel's poll handle by file handle, while somebody waits for an event there. */
+  readonly #pollers = new Map<number, number>();
+  #last = 0;
+
+  /** @param wake tells the kernel to ask again about a poll handle */
+  constructor(readonly wake: (kh: number) => void) {}
+
+  add(file: KernfsOpenFile): number {
+    this.#open.set(++this.#last, file);
+    return this.#last;
+  }
+
+  /** @throws EBADF for a handle that is not open */
+  get(fh: number): KernfsOpenFile {
+    const file = this.#open.get(fh);
+    if (!file) throw new KernelError(Errno.EBADF);
+    return file;
+  }
+
+  release(fh: number): void {
+    this.#open.delete(fh);
+    this.#pollers.delete(fh);
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Wakes the poller once, at the next event of its file; it asks anew and waits anew. */
+  wakeAtEvent(fh: number, kh: number): void {
+    this.#pollers.set(fh, kh);
+  }
+
+  notified(node: KernfsNode): void {
+    this.#wakeWhere((file) => file === node);
+  }
+
+  /** Whatever was below the removed entry went with it. */
+  removed(): void {
+    this.#wakeWhere((file) => file.removed);
+  }
+
+  #wakeWhere(happened: (file: KernfsNode) => boolean): void {
+    for (const [fh, kh] of this.#pollers) {
+      if (!happened(this.get(fh).file)) continue;
+      this.#pollers.delete(fh);
+      this.wake(kh);
+    }
+  }
+}

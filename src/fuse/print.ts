@@ -1,0 +1,62 @@
+/**
+ * Requests and replies as lines for the debug log (`DEBUG=mdevfs:fuse`).
+ * @module
+ */
+
+import { errnoName } from '../lib/errno.js';
+import {
+  decodeCreateIn,
+  decodeForgetIn,
+  decodeGetxattrIn,
+  decodeMknodIn,
+  decodeName,
+  decodeOpenIn,
+  decodePollIn,
+  decodeReadIn,
+  decodeSetattrIn,
+  decodeSetxattrIn,
+  decodeWriteIn,
+  FuseOp,
+  fuseOpName,
+} from '../uapi/fuse.js';
+import type { Request } from './request.js';
+
+const quote = (text: string): string => JSON.stringify(text);
+const octal = (value: number): string => `0${value.toString(8)}`;
+const range = (b: Buffer): string => {
+  const { fh, offset, size } = decodeReadIn(b);
+  return `fh ${fh} ${size} bytes at ${offset}`;
+};
+
+const details: Readonly<Record<number, (body: Buffer) => string>> = {
+  [FuseOp.LOOKUP]: (b) => quote(decodeName(b)),
+  [FuseOp.UNLINK]: (b) => quote(decodeName(b)),
+  [FuseOp.RMDIR]: (b) => quote(decodeName(b)),
+  [FuseOp.REMOVEXATTR]: (b) => quote(decodeName(b)),
+  [FuseOp.GETXATTR]: (b) => quote(decodeGetxattrIn(b).name),
+  [FuseOp.SETXATTR]: (b) => quote(decodeSetxattrIn(b).name),
+  [FuseOp.CREATE]: (b) => quote(decodeCreateIn(b).name),
+  [FuseOp.MKNOD]: (b) => `${quote(decodeMknodIn(b).name)} mode ${octal(decodeMknodIn(b).mode)}`,
+  [FuseOp.FORGET]: (b) => `${decodeForgetIn(b)} times`,
+  [FuseOp.SETATTR]: (b) => `valid 0x${decodeSetattrIn(b).valid.toString(16)}`,
+  [FuseOp.OPEN]: (b) => `flags ${octal(decodeOpenIn(b).flags)}`,
+  [FuseOp.READ]: range,
+  [FuseOp.READDIR]: range,
+  [FuseOp.READDIRPLUS]: range,
+  [FuseOp.WRITE]: (b) => {
+    const { fh, offset, data } = decodeWriteIn(b);
+    return `fh ${fh} ${data.length} bytes at ${offset}: ${quote(data.toString('latin1', 0, 64))}`;
+  },
+  [FuseOp.POLL]: (b) => `fh ${decodePollIn(b).fh} flags ${decodePollIn(b).flags}`,
+};
+
+export function printRequest(request: Request): string {
+  const { unique, opcode, nodeid, pid, body } = request;
+  const detail = details[opcode]?.(body) ?? '';
+  return `#${unique} ${fuseOpName(opcode)} node ${nodeid} pid ${pid} ${detail}`.trimEnd();
+}
+
+/** @param error 0 or a positive errno */
+export function printReply(unique: number, error: number, bodySize: number): string {
+  return `#${unique} = ${error ? errnoName(error) : `${bodySize} bytes`}`;
+}

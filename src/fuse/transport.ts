@@ -1,0 +1,37 @@
+/**
+ * A transport shows a kernfs tree to every process at a mountpoint. There are two: the FUSE protocol spoken
+ * directly (src/host/mount.ts, which needs to mount by itself) and libfuse 2 by way of fuse-native.
+ *
+ * Whoever mounts must not touch the mountpoint afterwards: a synchronous file system call there waits for an
+ * answer that the same thread would have to give.
+ * @module
+ */
+
+import type { KernfsDir } from '../kernfs/dir.js';
+
+/** Takes one line, or a stack trace. */
+export type Log = (text: string) => void;
+
+export interface MountOptions {
+  /** Where faults of the emulation go; standard error when not given. */
+  log?: Log;
+}
+
+export interface Mounted {
+  /**
+   * Takes the tree away from the mountpoint, also while it is in use: who still holds something open there
+   * gets ENOTCONN from then on.
+   */
+  unmount(): Promise<void>;
+  /** Settles when the tree is no longer served, whoever unmounted it. */
+  readonly done: Promise<void>;
+}
+
+export interface Transport {
+  readonly name: string;
+  /**
+   * Mounts the tree and returns once the kernel accepted it.
+   * @param dir absolute path of an existing directory
+   */
+  mount(root: KernfsDir, dir: string, options?: MountOptions): Promise<Mounted>;
+}

@@ -1,0 +1,111 @@
+/**
+ * Mounting by way of mount(8) and umount(8), and the transport that speaks FUSE directly. Everything here is
+ * asynchronous: while mount or umount run, the kernel may already ask the tree something, and only this
+ * process can answer.
+ * @module
+ */
+
+import { spawn } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
+import createDebug from 'debug';
+import { bestLoop, type Loop, openDevice } from '../fuse/device.js';
+import { Session } from '../fuse/session.js';
+import type { Mounted, MountOptions, Transport } from '../fuse/transport.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import { mountAt } from './mountinfo.js';
+
+const debug = createDebug('mdevfs:host');
+
+/** What /proc/self/mountinfo calls the source and the type of our mounts. */
+export const MOUNT_SOURCE = 'mdevfs';
+
+const MAX_READ = 128 * 1024;
+
+/**
+ * Runs a command to its end.
+ * @param fd passed on as descriptor 3
+ * @throws with what the command wrote to standard error
+ */
+function run(command: string, args: string[], fd?: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    debug(`${command} ${args.join(' ')}`);
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'ignore', 'pipe', ...(fd === undefined ? [] : [fd])],
+    });
+    let stderr = '';
+    child.stderr!.on('data', (text: Buffer) => {
+      stderr += text.toString();
+    });
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'ENOENT' ? new Error(`${command}(8) is not installed; install util-linux`) : error,
+      );
+    });
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(stderr.trim().split('\n')[0] || `${command} failed with exit code ${code}`));
+    });
+  });
+}
+
+/** Unmounts as long as nobody uses the mount. */
+export function umount(dir: string): Promise<void> {
+  return run('umount', [dir]);
+}
+
+/** Takes the mount out of the tree of files at once and ends its conversation with the daemon. */
+export function umountLazy(dir: string): Promise<void> {
+  return run('umount', ['-f', '-l', dir]);
+}
+
+/** Unmounts politely, or else lazily. */
+export function umountAnyway(dir: string): Promise<void> {
+  return umount(dir).catch(() => umountLazy(dir));
+}
+
+/** FUSE spoken directly over /dev/fuse. Needs the right to mount. */
+export class FuseTransport implements Transport {
+  readonly name = 'fuse';
+  readonly #loop: Loop;
+
+  /** @param loop how to wait for requests; the best there is when not given */
+  constructor(loop?: Loop) {
+    this.#loop = loop ?? bestLoop();
+  }
+
+  /**
+   * @throws Error with the reason of open(2) or mount(8)
+   */
+  async mount(root: KernfsDir, dir: string, options: MountOptions = {}): Promise<Mounted> {
+    const { O_RDWR, O_NONBLOCK } = constants;
+    const fd = openSync('/dev/fuse', this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR);
+    const mountOptions = [
+      'fd=3',
+      'rootmode=40000',
+      'user_id=0',
+      'group_id=0',
+      'default_permissions',
+      'allow_other',
+      `max_read=${MAX_READ}`,
+      `subtype=${MOUNT_SOURCE}`,
+    ];
+    try {
+      await run('mount', ['-i', '-t', 'fuse', '-o', mountOptions.join(), MOUNT_SOURCE, dir], fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    const device = openDevice(fd, this.#loop);
+    const session = new Session(root, device, options.log);
+    return {
+      done: session.serve(),
+      async unmount() {
+        try {
+          if (mountAt(dir)) await umountAnyway(dir);
+        } finally {
+          device.close();
+        }
+      },
+    };
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The state of a directory before something is mounted there or unmounted. Only for processes that do not serve
+ * the mount themselves.
+ * @module
+ */
+
+import { readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { MOUNT_SOURCE } from './mount.js';
+import { type MountEntry, mountAt } from './mountinfo.js';
+import { isAlive, type MountRecord, recordOf } from './record.js';
+
+export type MountpointState =
+  /** A directory where nothing is mounted; `entries` are in it. */
+  | { kind: 'free'; entries: string[] }
+  | { kind: 'absent' }
+  | { kind: 'not-a-directory' }
+  /** A daemon of ours serves it. */
+  | { kind: 'served'; record: MountRecord }
+  /** A daemon of ours is on the way up or down. */
+  | { kind: 'changing'; record: MountRecord }
+  /** A mount of ours whose daemon is dead: everything there is ENOTCONN. */
+  | { kind: 'stale'; record: MountRecord | undefined }
+  /** A mount of ours whose daemon left no record, and lives. */
+  | { kind: 'unrecorded' }
+  | { kind: 'foreign'; mount: MountEntry };
+
+/**
+ * The directory by its one true name. The last component is not followed when something is mounted on it,
+ * since a mount without a daemon cannot even be looked at.
+ */
+export function canonical(dir: string): string {
+  const path = resolve(dir);
+  let unfollowed: string;
+  try {
+    unfollowed = join(realpathSync(dirname(path)), basename(path));
+  } catch {
+    return path;
+  }
+  if (mountAt(unfollowed)) return unfollowed;
+  try {
+    return realpathSync(path);
+  } catch {
+    return unfollowed;
+  }
+}
+
+/** @param dir as {@link canonical} gives it */
+export function mountpointState(dir: string): MountpointState {
+  const record = recordOf(dir);
+  const alive = record !== undefined && isAlive(record);
+  const mount = mountAt(dir);
+  if (mount && mount.type !== `fuse.${MOUNT_SOURCE}`) return { kind: 'foreign', mount };
+  if (mount && alive) return { kind: record.since ? 'served' : 'changing', record };
+  if (mount) return answers(dir) ? { kind: 'unrecorded' } : { kind: 'stale', record };
+  if (alive) return { kind: 'changing', record };
+  try {
+    return { kind: 'free', entries: readdirSync(dir) };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return { kind: 'absent' };
+    if (code === 'ENOTDIR') return { kind: 'not-a-directory' };
+    throw error;
+  }
+}
+
+function answers(dir: string): boolean {
+  try {
+    statSync(dir);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Processes that work in a directory or hold a file open below it, by name and number. */
+export function usersOf(dir: string): string[] {
+  const inside = (link: string): boolean => {
+    try {
+      const target = readlinkSync(link);
+      return target === dir || target.startsWith(`${dir}/`);
+    } catch {
+      return false;
+    }
+  };
+  const list = (path: string): string[] => {
+    try {
+      return readdirSync(path);
+    } catch {
+      return [];
+    }
+  };
+  const users: string[] = [];
+  for (const pid of list('/proc').filter((name) => /^\d+$/.test(name))) {
+    const links = [
+      `/proc/${pid}/cwd`,
+      `/proc/${pid}/root`,
+      ...list(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`),
+    ];
+    if (links.some(inside)) users.push(`${commandOf(pid)} (pid ${pid})`);
+  }
+  return users;
+}
+
+function commandOf(pid: string): string {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`));
+  } catch {
+    return 'a process';
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * mdevfs as a library: a machine with mediated devices, in process, without FUSE and without root.
+ *
+ * ```ts
+ * import { Machine } from 'mdevfs';
+ *
+ * const machine = new Machine();
+ * machine.modprobe('mtty');
+ * const shell = machine.process();
+ * const fd = shell.open('/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-1/create', 1);
+ * shell.write(fd, Buffer.from('83b8f4f2-509f-382f-3c1e-e6bfe0fa1001'));
+ * ```
+ * @module
+ */
+
+export { DeviceClass } from './base/class.js';
+// What a vendor driver is made of.
+export { Device } from './base/device.js';
+export type { ModuleDefinition, ModuleImage } from './base/module.js';
+export type { Uevent, UeventAction } from './base/uevent.js';
+export { ueventMessage } from './base/uevent.js';
+export type { Stat } from './kernfs/node.js';
+export { Errno, KernelError } from './lib/errno.js';
+export { checkFixture, type Fixture, FixtureError, parseFixture } from './machine/fixture.js';
+export { Machine, type MachineOptions } from './machine/machine.js';
+export type { Dirent, Process } from './machine/process.js';
+export { mdevModule } from './mdev/core.js';
+export { MdevDevice } from './mdev/device.js';
+export { type MdevDriver, mdevRegisterDriver, mdevUnregisterDriver } from './mdev/driver.js';
+export { mdevRegisterParent, mdevUnregisterParent } from './mdev/parent.js';
+export { MdevType } from './mdev/type.js';
+export type { Attribute, BinAttribute } from './sysfs/attribute.js';
+export { AttributeGroup } from './sysfs/group.js';
+export { vfioModule } from './vfio/core.js';
+export { VfioDevice, type VfioDeviceOps } from './vfio/device.js';

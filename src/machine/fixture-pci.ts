@@ -1,0 +1,183 @@
+/**
+ * The PCI part of a fixture: host bridges, functions and the drivers of the host.
+ * @module
+ */
+
+import { z } from 'zod';
+import { attachedNodes, plainDevice, sysPath } from './fixture-node.js';
+
+export function hexDigits(count: number) {
+  return z.string().regex(new RegExp(`^[0-9a-f]{${count}}$`, 'i'), `expected ${count} hexadecimal digits`);
+}
+
+export const pciAddress = z
+  .string()
+  .regex(/^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/, 'expected an address such as "0000:01:00.0"')
+  .describe('Address as DOMAIN:BUS:SLOT.FUNCTION, such as "0000:01:00.0".');
+
+export const pciId = z
+  .string()
+  .regex(
+    /^([0-9a-f]{4}|\*):([0-9a-f]{4}|\*)(:([0-9a-f]{4}|\*):([0-9a-f]{4}|\*))?( [0-9a-f]{6}(\/[0-9a-f]{6})?)?$/i,
+    'expected VENDOR:DEVICE[:SUBVENDOR:SUBDEVICE][ CLASS[/MASK]], such as "10de:1eb8" or "*:* 060400/ffffff"',
+  )
+  .describe(
+    'What a driver takes: VENDOR:DEVICE, optionally :SUBVENDOR:SUBDEVICE, optionally a space and CLASS[/MASK]; "*" is any.',
+  );
+
+/** What nearly every driver does with its device. */
+const setup = {
+  enable: z.boolean().default(true).describe('Enables the function while bound: memory, I/O, D0.'),
+  busMaster: z.boolean().default(false).describe('Makes it a bus master while bound.'),
+  vectors: z
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe('Interrupt vectors taken while bound: MSI-X where the function has it, else MSI.'),
+  dmaMask: z
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Width of DMA addresses that the driver sets; it stays.'),
+};
+
+export const pciSetup = z.strictObject(setup).describe('What a driver does with a function it is bound to.');
+
+export const pciBinding = z
+  .strictObject({
+    ...setup,
+    devices: z
+      .array(plainDevice)
+      .default([])
+      .describe(
+        'Devices below the function while bound. In their texts {name} is the name of the device, {ifindex} the next interface number, {address} the address of the function and {KEY} a value of the function.',
+      ),
+    nodes: attachedNodes.default({}).describe('Nodes of the function while bound.'),
+  })
+  .describe('What a driver does with a function that it is bound to.');
+
+export const pciDriver = z
+  .strictObject({
+    name: z.string().describe('Name of the driver, as below /sys/bus/pci/drivers.'),
+    module: z.string().optional().describe('Its module.'),
+    builtin: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether the module is part of the kernel; otherwise it is loaded through "modules" or by hand.',
+      ),
+    ids: z.array(pciId).default([]).describe('What it binds to.'),
+    binding: pciBinding.prefault({}),
+  })
+  .describe('A driver of the host, as data.');
+
+export const pciFunction = z
+  .strictObject({
+    address: pciAddress,
+    vendor: hexDigits(4).describe('Vendor id.'),
+    device: hexDigits(4).describe('Device id.'),
+    class: hexDigits(6).describe('Class, subclass and programming interface.'),
+    revision: hexDigits(2).default('00').describe('Revision id.'),
+    subsystemVendor: hexDigits(4).optional().describe('Subsystem vendor id.'),
+    subsystemDevice: hexDigits(4).optional().describe('Subsystem device id.'),
+    config: z
+      .string()
+      .regex(/^([0-9a-f]{2})*$/i, 'expected pairs of hexadecimal digits')
+      .or(
+        z.record(
+          z.string().regex(/^[0-9a-f]{1,3}$/i, 'expected an offset as 1 to 3 hexadecimal digits'),
+          z.string().regex(/^([0-9a-f]{2})+$/i, 'expected pairs of hexadecimal digits'),
+        ),
+      )
+      .default('')
+      .describe(
+        'Configuration space in hexadecimal, from offset 0, or pieces of it by hexadecimal offset. The rest is 0; the ids above are filled in.',
+      ),
+    configSize: z
+      .union([z.literal(256), z.literal(4096)])
+      .default(256)
+      .describe('Size of the configuration space: 4096 for PCI Express behind a root port.'),
+    resources: z
+      .array(
+        z
+          .string()
+          .regex(
+            /^0x[0-9a-f]{16} 0x[0-9a-f]{16} 0x[0-9a-f]{16}$/i,
+            'expected a line of a "resource" file: start, end and flags, each 0x and 16 hexadecimal digits',
+          ),
+      )
+      .max(17)
+      .default([])
+      .describe(
+        'Lines of its "resource" file: six base addresses, the ROM, then the windows of a bridge. Missing lines are 0.',
+      ),
+    irq: z.int().nonnegative().default(0).describe('Interrupt line that the firmware gave it.'),
+    routedIrq: z.int().nonnegative().optional().describe('Interrupt number once a driver has enabled it.'),
+    vectors: z
+      .array(z.int().nonnegative())
+      .optional()
+      .describe(
+        'Interrupt numbers of the vectors that its driver takes, as many as there are, while those numbers are free.',
+      ),
+    numaNode: z.int().min(-1).default(-1).describe('NUMA node; -1 for none.'),
+    firmwareNode: sysPath.optional().describe('The firmware object that describes it.'),
+    wakeup: z.boolean().default(false).describe('Whether that object is a wakeup source.'),
+    iommuGroup: z.int().nonnegative().optional().describe('Number of its IOMMU group.'),
+    iommu: z.string().optional().describe('Name of the IOMMU above it.'),
+    enabled: z.boolean().default(false).describe('Whether it is enabled without a driver.'),
+    resetMethods: z
+      .array(z.enum(['device_specific', 'acpi', 'flr', 'af_flr', 'pm', 'bus', 'cxl_bus']))
+      .optional()
+      .describe('Ways to reset it; found from its capabilities by default.'),
+    values: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe('Texts for the {KEY} places in the devices of its driver, such as a MAC address.'),
+    nodes: attachedNodes.default({}).describe('Nodes of the function beside the usual ones.'),
+    devices: z.array(plainDevice).default([]).describe('Devices below it beside PCI functions.'),
+  })
+  .describe('A PCI function.');
+
+export const pciRoot = z
+  .strictObject({
+    bus: z
+      .string()
+      .regex(/^[0-9a-f]{4}:[0-9a-f]{2}$/, 'expected DOMAIN:BUS, such as "0000:00"')
+      .describe('Domain and number of the root bus.'),
+    firmwareNode: sysPath.optional().describe('The firmware object that describes it.'),
+    parent: sysPath.optional().describe('Where the host bridge hangs; /sys/devices without it.'),
+    devices: z.array(plainDevice).default([]).describe('Devices below it that are no PCI functions.'),
+  })
+  .describe('A PCI host bridge.');
+
+export const pci = z
+  .strictObject({
+    roots: z
+      .array(pciRoot)
+      .default([{ bus: '0000:00', devices: [] }])
+      .describe('Host bridges.'),
+    firstVector: z
+      .int()
+      .nonnegative()
+      .default(24)
+      .describe('Lowest interrupt number that MSI and MSI-X vectors get.'),
+    writeCombining: z
+      .boolean()
+      .default(true)
+      .describe('Whether prefetchable memory has a second file, resourceN_wc.'),
+    functions: z
+      .array(pciFunction)
+      .default([])
+      .describe(
+        'Functions in the order in which the kernel finds them. One on a bus other than a root bus hangs below the bridge whose secondary bus that is.',
+      ),
+    drivers: z.array(pciDriver).default([]).describe('Drivers of the host.'),
+  })
+  .describe('The PCI bus of the host.');
+
+export type PciFixture = z.output<typeof pci>;
+export type PciFunctionFixture = z.output<typeof pciFunction>;
+export type PciDriverFixture = z.output<typeof pciDriver>;
+export type PciBindingFixture = z.output<typeof pciBinding>;
+export type PciRootFixture = z.output<typeof pciRoot>;

@@ -1,0 +1,101 @@
+/**
+ * The part of a fixture that describes vendor drivers of mediated devices.
+ * @module
+ */
+
+import { z } from 'zod';
+import { octalMode } from './fixture-node.js';
+import { pciId, pciSetup } from './fixture-pci.js';
+
+const instances = z.int().positive();
+
+export const vgpuPolicy = z
+  .discriminatedUnion(
+    'rule',
+    [
+      z.strictObject({
+        rule: z.literal('shared').describe('All types of a parent share one counter, kept by the mdev core.'),
+        instances: instances.describe('Devices that a parent may have. One too many is EUSERS.'),
+        parameter: z.string().optional().describe('Module parameter that changes the number.'),
+      }),
+      z.strictObject({
+        rule: z.literal('perType').describe('Every type has its own number of instances.'),
+      }),
+      z.strictObject({
+        rule: z.literal('pool').describe('Every device takes from the resources of its parent.'),
+        resources: z
+          .record(z.string(), z.int().positive())
+          .describe('What a parent has, by name; "needs" of a type says what a device takes.'),
+      }),
+      z.strictObject({
+        rule: z
+          .literal('oneTypePerGpu')
+          .describe(
+            'All devices of a parent are of one type: the first one made decides it until the last goes.',
+          ),
+      }),
+    ],
+    'expected a rule of "shared", "perType", "pool" or "oneTypePerGpu"',
+  )
+  .describe('How many devices there can be. Except for "shared", one too many is ENOSPC.');
+
+export const vgpuAttribute = z.union([
+  z.string().describe('Text of a read-only attribute; {uuid} and {type} are replaced.'),
+  z.strictObject({
+    content: z.string().describe('Its text; {uuid} and {type} are replaced.'),
+    mode: octalMode.default('0444').describe('Its mode. What is written to a writable attribute is kept.'),
+  }),
+]);
+
+export const vgpuType = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[^/]+$/, 'expected a file name')
+      .describe('Second half of the directory name, after the name of the PCI driver and a hyphen.'),
+    prettyName: z.string().optional().describe('What the "name" file shows; the directory name without it.'),
+    description: z.string().optional().describe('What the "description" file shows.'),
+    instances: instances
+      .optional()
+      .describe('Devices of the type that a parent may have (not for "shared" and "pool").'),
+    needs: z
+      .record(z.string(), z.int().positive())
+      .default({})
+      .describe('What a device takes from the pool.'),
+    attributes: z
+      .record(z.string().regex(/^[^/]+(\/[^/]+)?$/, 'expected NAME or GROUP/NAME'), vgpuAttribute)
+      .default({})
+      .describe('Attributes of every device of the type, by NAME or GROUP/NAME.'),
+  })
+  .describe('A type of mediated device.');
+
+export const vgpu = z
+  .strictObject({
+    module: z.string().describe('Name of the module.'),
+    pciDriver: z.string().describe('Name of its PCI driver; type directories begin with it.'),
+    mdevDriver: z.string().describe('Name of its driver on the mdev bus.'),
+    ids: z.array(pciId).default([]).describe('Functions that become parents.'),
+    deviceApi: z
+      .enum(['vfio-pci', 'vfio-platform', 'vfio-amba', 'vfio-ccw', 'vfio-ap'])
+      .default('vfio-pci')
+      .describe('Interface that its devices have.'),
+    policy: vgpuPolicy,
+    types: z.array(vgpuType).min(1, 'expected at least one type').describe('Types that every parent offers.'),
+    parameters: z
+      .array(
+        z.strictObject({
+          name: z.string().describe('Name of the parameter.'),
+          type: z.enum(['bool', 'int', 'uint']).describe('Its type.'),
+          mode: octalMode.default('0444').describe('Mode of its file.'),
+          initial: z.union([z.boolean(), z.number()]).describe('Its value unless another is given.'),
+        }),
+      )
+      .default([])
+      .describe('Module parameters.'),
+    binding: pciSetup.prefault({}),
+  })
+  .describe('A vendor driver, as data: its module, its parents and the types of devices they offer.');
+
+export type VgpuFixture = z.output<typeof vgpu>;
+export type VgpuTypeFixture = z.output<typeof vgpuType>;
+export type VgpuPolicyFixture = z.output<typeof vgpuPolicy>;

@@ -1,0 +1,96 @@
+/**
+ * The IOMMU of a host (drivers/iommu/iommu.c, iommu-sysfs.c): its units with links to the devices below them, and the
+ * groups of real devices, numbered as the fixture says.
+ * @module
+ */
+
+import { Device } from '../base/device.js';
+import type { Iommu, IommuGroup, IommuGroupOptions } from '../iommu/group.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import type { PciNotifier } from '../pci/bus.js';
+import type { PciDevice } from '../pci/device.js';
+import type { Fixture } from './fixture-schema.js';
+import type { PlainHost } from './host-device.js';
+import { RawNodes } from './host-node.js';
+
+export interface IommuPlace {
+  iommuGroup?: number | undefined;
+  iommu?: string | undefined;
+}
+
+export class HostIommu implements PciNotifier {
+  readonly #units = new Map<string, Device>();
+  readonly #options = new Map<number, IommuGroupOptions>();
+  /** Groups that have been made; one that lost its last device is gone, whoever got its number. */
+  readonly #groups = new Map<number, IommuGroup>();
+
+  /**
+   * @param place where a function is
+   */
+  constructor(
+    host: PlainHost,
+    readonly iommu: Iommu,
+    description: Fixture['iommu'],
+    readonly place: (address: string) => IommuPlace,
+  ) {
+    for (const { name, nodes } of description.units) this.#addUnit(host, name, nodes);
+    for (const { id, type, reservedRegions } of description.groups) {
+      const lines = reservedRegions.map((line) => `${line}\n`).join('');
+      this.#options.set(id, { type, reservedRegions: lines });
+    }
+    this.#makeGroups();
+  }
+
+  #addUnit(host: PlainHost, name: string, nodes: Fixture['iommu']['units'][number]['nodes']): void {
+    const unit = new Device(host.core, name, { class: host.class('iommu') });
+    unit.add();
+    unit.dir.addDir('devices');
+    new RawNodes(host.core).addAll(() => unit.dir, nodes);
+    this.#units.set(name, unit);
+  }
+
+  /** Makes the groups with their numbers. Numbers between them are taken for a moment. */
+  #makeGroups(): void {
+    const last = Math.max(-1, ...this.#options.keys());
+    const gaps: IommuGroup[] = [];
+    for (let id = 0; id <= last; id++) {
+      const group = this.iommu.allocGroup(this.#options.get(id) ?? {});
+      if (this.#options.has(id)) this.#groups.set(id, group);
+      else gaps.push(group);
+    }
+    for (const group of gaps) this.iommu.freeGroup(group);
+  }
+
+  added(device: PciDevice): void {
+    const { iommuGroup, iommu } = this.place(device.name);
+    const unit = iommu === undefined ? undefined : this.#units.get(iommu);
+    if (unit) {
+      device.dir.addLink('iommu', unit.dir);
+      this.#devicesOf(unit).addLink(device.name, device.dir);
+    }
+    if (iommuGroup !== undefined) this.#group(iommuGroup).addDevice(device);
+  }
+
+  removed(device: PciDevice): void {
+    const { iommuGroup, iommu } = this.place(device.name);
+    if (iommuGroup !== undefined) this.#groups.get(iommuGroup)?.removeDevice(device);
+    const unit = iommu === undefined ? undefined : this.#units.get(iommu);
+    if (!unit) return;
+    this.#devicesOf(unit).removeChild(device.name);
+    device.dir.removeChild('iommu');
+  }
+
+  #devicesOf(unit: Device): KernfsDir {
+    return unit.dir.lookup('devices') as KernfsDir;
+  }
+
+  /** The group, or after it has gone a new one with the lowest free number. */
+  #group(id: number): IommuGroup {
+    let group = this.#groups.get(id);
+    if (!group || this.iommu.groups.get(String(group.id)) !== group) {
+      group = this.iommu.allocGroup(this.#options.get(id) ?? {});
+      this.#groups.set(id, group);
+    }
+    return group;
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * The PCI bus of a host from its fixture: host bridges, functions with what comes and goes with each, and the drivers
+ * of the host.
+ * @module
+ */
+
+import type { DriverCore } from '../base/core.js';
+import type { Device } from '../base/device.js';
+import type { Module, ModuleDefinition } from '../base/module.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import { after, eachInTurn, type Sleeps } from '../lib/sleep.js';
+import { bindPci, unbindPci } from '../pci/binding.js';
+import { PciBus, type PciNotifier, pciBuiltin } from '../pci/bus.js';
+import type { PciDevice } from '../pci/device.js';
+import { PciDriver } from '../pci/driver.js';
+import { PciFunction } from '../pci/function.js';
+import { parsePciId } from '../pci/ids.js';
+import { parseResource } from '../pci/resource.js';
+import { configBytes } from './fixture-config.js';
+import type { PciDriverFixture, PciFixture, PciFunctionFixture } from './fixture-pci.js';
+import { addFirmwareNode, type PlainHost, type PlainTree } from './host-device.js';
+import { BuiltinModule } from './host-module.js';
+import { belowSys, RawNodes } from './host-node.js';
+
+const number = (hex: string) => Number.parseInt(hex, 16);
+
+function functionOf(description: PciFunctionFixture): PciFunction {
+  const { subsystemVendor, subsystemDevice } = description;
+  return new PciFunction({
+    ...description,
+    vendor: number(description.vendor),
+    device: number(description.device),
+    class: number(description.class),
+    revision: number(description.revision),
+    subsystemVendor: subsystemVendor === undefined ? undefined : number(subsystemVendor),
+    subsystemDevice: subsystemDevice === undefined ? undefined : number(subsystemDevice),
+    config: configBytes(description.config),
+    resources: description.resources.map(parseResource),
+  });
+}
+
+/** What came with a function or with a driver's hold on it. */
+interface Attached {
+  nodes: RawNodes;
+  devices: PlainTree[];
+}
+
+function detach({ nodes, devices }: Attached): Sleeps<void> {
+  return after(
+    eachInTurn([...devices].reverse(), (tree) => tree.del()),
+    () => nodes.remove(),
+  );
+}
+
+/** Firmware objects, wakeup sources, raw nodes and plain devices of functions. */
+class Surroundings implements PciNotifier {
+  readonly #attached = new Map<PciDevice, Attached>();
+
+  constructor(
+    readonly host: PlainHost,
+    readonly descriptions: ReadonlyMap<string, PciFunctionFixture>,
+  ) {}
+
+  added(device: PciDevice): void {
+    const { firmwareNode, wakeup, nodes, devices, values } = this.descriptions.get(device.name)!;
+    const { host } = this;
+    const trees: PlainTree[] = [];
+    if (firmwareNode !== undefined) {
+      addFirmwareNode(device, firmwareNode);
+      if (wakeup) trees.push(host.add(wakeupSource, host.device(belowSys(firmwareNode))));
+    }
+    trees.push(...devices.map((child) => host.add(child, device, values)));
+    this.#attached.set(device, {
+      nodes: new RawNodes(host.core).addAll(() => device.dir, nodes),
+      devices: trees,
+    });
+  }
+
+  removed(device: PciDevice): void {
+    detach(this.#attached.get(device)!);
+    this.#attached.delete(device);
+  }
+}
+
+const wakeupSource = {
+  name: 'wakeup%d',
+  class: 'wakeup',
+  variables: [],
+  power: 'default' as const,
+  nodes: {},
+  devices: [],
+};
+
+/** A driver of the host: does the usual to its devices, and brings what the fixture says. */
+class HostPciDriver extends PciDriver {
+  constructor(
+    pci: PciBus,
+    host: PlainHost,
+    description: PciDriverFixture,
+    values: Values,
+    module: Module | undefined,
+  ) {
+    const { binding } = description;
+    super(pci, {
+      name: description.name,
+      module,
+      ids: description.ids.map(parsePciId),
+      probe: (device) => {
+        bindPci(device, binding);
+        const texts = { ...values(device.name), address: device.name };
+        device.driverData = {
+          nodes: new RawNodes(host.core).addAll(() => device.dir, binding.nodes),
+          devices: binding.devices.map((child) => host.add(child, device, texts)),
+        } satisfies Attached;
+      },
+      remove: (device) => after(detach(device.driverData as Attached), () => unbindPci(device, binding)),
+    });
+  }
+}
+
+type Values = (address: string) => Record<string, string>;
+
+/** Makes the bus, still without anything on it. */
+export function makePciBus(core: DriverCore, cpus: number, description: PciFixture): PciBus {
+  return new PciBus(core, {
+    cpus,
+    numaNodes: description.functions.map(({ numaNode }) => numaNode).filter((node) => node >= 0),
+    firstVector: description.firstVector,
+    writeCombining: description.writeCombining,
+  }).register();
+}
+
+/**
+ * Puts host bridges and functions on the bus. Drivers that are part of the kernel bind at once.
+ * @param notifiers told of every device, after firmware
+ * @returns drivers that are modules
+ */
+export function populatePciBus(
+  bus: PciBus,
+  host: PlainHost,
+  description: PciFixture,
+  notifiers: readonly PciNotifier[],
+): ModuleDefinition[] {
+  const descriptions = new Map(description.functions.map((each) => [each.address, each]));
+  bus.notifiers.push(new Surroundings(host, descriptions), ...notifiers);
+  for (const { bus: name, firmwareNode, parent, devices } of description.roots) {
+    const top: KernfsDir | undefined = parent === undefined ? undefined : host.device(belowSys(parent)).dir;
+    const root: Device = bus.addRoot(name, top);
+    if (firmwareNode !== undefined) addFirmwareNode(root, firmwareNode);
+    for (const child of devices) host.add(child, root);
+  }
+  for (const each of description.functions) bus.insert(functionOf(each));
+  bus.rescan();
+  const values: Values = (address) => descriptions.get(address)?.values ?? {};
+  const modules: ModuleDefinition[] = [];
+  for (const driver of description.drivers) {
+    const { module: name, builtin } = driver;
+    if (name !== undefined && !builtin) modules.push(driverModule(name, host, driver, values));
+    else {
+      const module = name === undefined ? undefined : BuiltinModule.named(host.core, name);
+      new HostPciDriver(bus, host, driver, values, module).register();
+    }
+  }
+  return modules;
+}
+
+function driverModule(
+  name: string,
+  host: PlainHost,
+  driver: PciDriverFixture,
+  values: Values,
+): ModuleDefinition<PciDriver> {
+  return {
+    name,
+    init: (module) => {
+      const bus = module.import(pciBuiltin);
+      return new HostPciDriver(bus, host, driver, values, module).register() as PciDriver;
+    },
+    exit: (registered) => registered.unregister(),
+  };
+}

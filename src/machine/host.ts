@@ -1,0 +1,60 @@
+/**
+ * A host from its fixture: everything that is there before a module is loaded. The PCI bus, other buses and classes come first, then
+ * devices, the IOMMU, what is on the PCI bus, and raw nodes last, so that they can add to what the others made.
+ * @module
+ */
+
+import type { DriverCore } from '../base/core.js';
+import type { ModuleDefinition } from '../base/module.js';
+import { vgpuModule } from '../drivers/vgpu.js';
+import type { Iommu } from '../iommu/group.js';
+import { KernelError } from '../lib/errno.js';
+import type { PciBus } from '../pci/bus.js';
+import { type Fixture, FixtureError } from './fixture.js';
+import { formatPath, type Path } from './fixture-fault.js';
+import { PlainHost } from './host-device.js';
+import { HostIommu } from './host-iommu.js';
+import { BuiltinModule } from './host-module.js';
+import { belowSys, RawNodes } from './host-node.js';
+import { makePciBus, populatePciBus } from './host-pci.js';
+
+/** What a machine needs of its host. */
+export interface Host {
+  /** For modules, as `pciBuiltin`; undefined on a host without PCI. */
+  pci: PciBus | undefined;
+  /** Modules of the fixture: vendor drivers, and drivers of the host that are not part of the kernel. */
+  modules: readonly ModuleDefinition[];
+}
+
+/**
+ * @throws FixtureError naming the place of the fixture that cannot be built, such as a node where there is one
+ */
+export function buildHost(core: DriverCore, iommu: Iommu, fixture: Fixture): Host {
+  const plain = new PlainHost(core);
+  // The bus and its classes are there before anything that could take their names.
+  const pci = fixture.pci && makePciBus(core, fixture.cpus, fixture.pci);
+  for (const name of fixture.builtinModules) BuiltinModule.named(core, name);
+  for (const name of fixture.buses) plain.bus(name);
+  for (const name of fixture.classes) plain.class(name);
+  for (const [index, device] of fixture.devices.entries()) at(['devices', index], () => plain.add(device));
+  const places = new Map(fixture.pci?.functions.map((each) => [each.address, each]));
+  const hostIommu = at(['iommu'], () => {
+    return new HostIommu(plain, iommu, fixture.iommu, (address) => places.get(address) ?? {});
+  });
+  const drivers = at(['pci'], () => (pci ? populatePciBus(pci, plain, fixture.pci!, [hostIommu]) : []));
+  const nodes = new RawNodes(core);
+  for (const [path, node] of Object.entries(fixture.nodes)) {
+    at(['nodes', path], () => nodes.addPath(belowSys(path), node));
+  }
+  return { pci, modules: [...drivers, ...fixture.vgpus.map(vgpuModule)] };
+}
+
+/** Builds a part, and names its place when that fails. */
+function at<T>(path: Path, build: () => T): T {
+  try {
+    return build();
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    throw new FixtureError([`${formatPath(path)}: expected something that can be made, got ${error.code}`]);
+  }
+}

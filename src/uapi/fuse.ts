@@ -1,0 +1,403 @@
+/**
+ * The FUSE wire (include/uapi/linux/fuse.h, protocol 7.31 to 7.38): operation codes, flags, and where the
+ * fields of each message lie. Requests are decoded from the bytes behind their header, replies encoded into a
+ * buffer that has room for a header in front. Nobody else knows an offset.
+ *
+ * 64-bit fields are JavaScript numbers, exact up to 2^53. That covers everything the kernel counts; a larger
+ * file offset or size only ever has to be recognised as too large.
+ * @module
+ */
+
+export const FUSE_KERNEL_VERSION = 7;
+/** The newest minor version whose messages are understood here. */
+export const FUSE_KERNEL_MINOR_VERSION = 38;
+/** The oldest one: from here on every message has the size this file gives it. */
+export const FUSE_OLDEST_MINOR_VERSION = 31;
+export const FUSE_ROOT_ID = 1;
+
+export const FuseOp = {
+  LOOKUP: 1,
+  FORGET: 2,
+  GETATTR: 3,
+  SETATTR: 4,
+  READLINK: 5,
+  SYMLINK: 6,
+  MKNOD: 8,
+  MKDIR: 9,
+  UNLINK: 10,
+  RMDIR: 11,
+  RENAME: 12,
+  LINK: 13,
+  OPEN: 14,
+  READ: 15,
+  WRITE: 16,
+  STATFS: 17,
+  RELEASE: 18,
+  FSYNC: 20,
+  SETXATTR: 21,
+  GETXATTR: 22,
+  LISTXATTR: 23,
+  REMOVEXATTR: 24,
+  FLUSH: 25,
+  INIT: 26,
+  OPENDIR: 27,
+  READDIR: 28,
+  RELEASEDIR: 29,
+  FSYNCDIR: 30,
+  GETLK: 31,
+  SETLK: 32,
+  SETLKW: 33,
+  ACCESS: 34,
+  CREATE: 35,
+  INTERRUPT: 36,
+  BMAP: 37,
+  DESTROY: 38,
+  IOCTL: 39,
+  POLL: 40,
+  NOTIFY_REPLY: 41,
+  BATCH_FORGET: 42,
+  FALLOCATE: 43,
+  READDIRPLUS: 44,
+  RENAME2: 45,
+  LSEEK: 46,
+  COPY_FILE_RANGE: 47,
+  SETUPMAPPING: 48,
+  REMOVEMAPPING: 49,
+  SYNCFS: 50,
+  TMPFILE: 51,
+  STATX: 52,
+} as const;
+
+const opNames = new Map<number, string>(Object.entries(FuseOp).map(([name, value]) => [value, name]));
+
+export function fuseOpName(opcode: number): string {
+  return opNames.get(opcode) ?? `OP_${opcode}`;
+}
+
+/** Bits of `flags` in INIT. */
+export const FuseInit = {
+  ATOMIC_O_TRUNC: 1 << 3,
+  EXPORT_SUPPORT: 1 << 4,
+  BIG_WRITES: 1 << 5,
+  DO_READDIRPLUS: 1 << 13,
+  READDIRPLUS_AUTO: 1 << 14,
+  PARALLEL_DIROPS: 1 << 18,
+  MAX_PAGES: 1 << 22,
+} as const;
+
+export const FUSE_FSYNC_FDATASYNC = 1;
+export const FUSE_GETATTR_FH = 1;
+export const FUSE_POLL_SCHEDULE_NOTIFY = 1;
+export const FOPEN_DIRECT_IO = 1 << 0;
+export const FOPEN_PARALLEL_DIRECT_WRITES = 1 << 6;
+export const FATTR_MODE = 1 << 0;
+export const FATTR_UID = 1 << 1;
+export const FATTR_GID = 1 << 2;
+export const FATTR_SIZE = 1 << 3;
+export const FATTR_ATIME = 1 << 4;
+export const FATTR_MTIME = 1 << 5;
+export const FATTR_ATIME_NOW = 1 << 7;
+export const FATTR_MTIME_NOW = 1 << 8;
+
+/** Codes of unasked messages to the kernel; they travel in the error field of a reply to nothing. */
+export const FUSE_NOTIFY_POLL = 1;
+export const FUSE_NOTIFY_INVAL_INODE = 2;
+export const FUSE_NOTIFY_INVAL_ENTRY = 3;
+
+export const FUSE_IN_HEADER_SIZE = 40;
+export const FUSE_OUT_HEADER_SIZE = 16;
+/** Smallest buffer the kernel agrees to read a request into. */
+export const FUSE_MIN_READ_BUFFER = 8192;
+export const FUSE_ENTRY_OUT_SIZE = 128;
+export const FUSE_ATTR_OUT_SIZE = 104;
+export const FUSE_OPEN_OUT_SIZE = 16;
+export const FUSE_WRITE_OUT_SIZE = 8;
+export const FUSE_STATFS_OUT_SIZE = 80;
+export const FUSE_GETXATTR_OUT_SIZE = 8;
+export const FUSE_LSEEK_OUT_SIZE = 8;
+export const FUSE_POLL_OUT_SIZE = 8;
+export const FUSE_INIT_OUT_SIZE = 64;
+export const FUSE_NOTIFY_POLL_OUT_SIZE = 8;
+const FUSE_DIRENT_SIZE = 24;
+const FUSE_WRITE_IN_SIZE = 40;
+const FUSE_SETXATTR_IN_SIZE = 8;
+
+const TWO32 = 0x1_0000_0000;
+
+function getU64(b: Buffer, at: number): number {
+  return b.readUInt32LE(at) + b.readUInt32LE(at + 4) * TWO32;
+}
+
+function putU64(b: Buffer, at: number, value: number): void {
+  b.writeUInt32LE(value % TWO32, at);
+  b.writeUInt32LE(Math.floor(value / TWO32), at + 4);
+}
+
+/** The NUL-terminated string at `at`, and where the next one begins. */
+function getString(b: Buffer, at: number): [text: string, next: number] {
+  const end = b.indexOf(0, at);
+  const stop = end < 0 ? b.length : end;
+  return [b.toString('utf8', at, stop), stop + 1];
+}
+
+/** Header of a request (`fuse_in_header`). */
+export interface FuseInHeader {
+  length: number;
+  opcode: number;
+  unique: number;
+  nodeid: number;
+  uid: number;
+  gid: number;
+  pid: number;
+}
+
+export function decodeInHeader(b: Buffer): FuseInHeader {
+  return {
+    length: b.readUInt32LE(0),
+    opcode: b.readUInt32LE(4),
+    unique: getU64(b, 8),
+    nodeid: getU64(b, 16),
+    uid: b.readUInt32LE(24),
+    gid: b.readUInt32LE(28),
+    pid: b.readUInt32LE(32),
+  };
+}
+
+/** @param error 0, a negative errno, or the code of a notification (then `unique` is 0) */
+export function encodeOutHeader(b: Buffer, length: number, error: number, unique: number): void {
+  b.writeUInt32LE(length, 0);
+  b.writeInt32LE(error, 4);
+  putU64(b, 8, unique);
+}
+
+export function decodeInitIn(b: Buffer) {
+  return { major: b.readUInt32LE(0), minor: b.readUInt32LE(4), flags: b.readUInt32LE(12) };
+}
+
+export interface FuseInitOut {
+  minor: number;
+  flags: number;
+  maxWrite: number;
+  maxPages: number;
+}
+
+export function encodeInitOut(b: Buffer, at: number, out: FuseInitOut): void {
+  b.fill(0, at, at + FUSE_INIT_OUT_SIZE);
+  b.writeUInt32LE(FUSE_KERNEL_VERSION, at);
+  b.writeUInt32LE(out.minor, at + 4);
+  b.writeUInt32LE(out.flags >>> 0, at + 12);
+  b.writeUInt16LE(64, at + 16); // max_background
+  b.writeUInt16LE(48, at + 18); // congestion_threshold
+  b.writeUInt32LE(out.maxWrite, at + 20);
+  b.writeUInt32LE(1, at + 24); // time_gran in nanoseconds
+  b.writeUInt16LE(out.maxPages, at + 28);
+}
+
+/** LOOKUP, UNLINK, RMDIR, REMOVEXATTR: one name. */
+export function decodeName(b: Buffer): string {
+  return getString(b, 0)[0];
+}
+
+export const decodeForgetIn = (b: Buffer): number => getU64(b, 0);
+
+/** BATCH_FORGET: pairs of a node and how many lookups of it are dropped. */
+export function decodeBatchForgetIn(b: Buffer): { nodeid: number; nlookup: number }[] {
+  return Array.from({ length: b.readUInt32LE(0) }, (_, i) => ({
+    nodeid: getU64(b, 8 + i * 16),
+    nlookup: getU64(b, 16 + i * 16),
+  }));
+}
+
+export function decodeGetattrIn(b: Buffer) {
+  return { flags: b.readUInt32LE(0), fh: getU64(b, 8) };
+}
+
+/** Times in milliseconds since the epoch. */
+export function decodeSetattrIn(b: Buffer) {
+  return {
+    valid: b.readUInt32LE(0),
+    fh: getU64(b, 8),
+    size: getU64(b, 16),
+    atime: getTime(b, 32, 56),
+    mtime: getTime(b, 40, 60),
+    mode: b.readUInt32LE(68),
+    uid: b.readUInt32LE(76),
+    gid: b.readUInt32LE(80),
+  };
+}
+
+function getTime(b: Buffer, seconds: number, nanoseconds: number): number {
+  return Number(b.readBigInt64LE(seconds)) * 1000 + b.readUInt32LE(nanoseconds) / 1e6;
+}
+
+function putTime(b: Buffer, seconds: number, nanoseconds: number, time: number): void {
+  let s = Math.floor(time / 1000);
+  let ns = Math.round((time - s * 1000) * 1e6);
+  if (ns >= 1e9) {
+    s++;
+    ns -= 1e9;
+  }
+  b.writeBigInt64LE(BigInt(s), seconds);
+  b.writeUInt32LE(ns, nanoseconds);
+}
+
+export const decodeOpenIn = (b: Buffer): { flags: number } => ({ flags: b.readUInt32LE(0) });
+
+/** RELEASE, RELEASEDIR, FLUSH, FSYNC, FSYNCDIR: the handle comes first. */
+export const decodeFh = (b: Buffer): number => getU64(b, 0);
+
+/** READ, READDIR, READDIRPLUS. */
+export function decodeReadIn(b: Buffer) {
+  return { fh: getU64(b, 0), offset: getU64(b, 8), size: b.readUInt32LE(16) };
+}
+
+/** `data` is the request's own memory and must be copied by who wants to keep it. */
+export function decodeWriteIn(b: Buffer) {
+  const size = b.readUInt32LE(16);
+  return {
+    fh: getU64(b, 0),
+    offset: getU64(b, 8),
+    data: b.subarray(FUSE_WRITE_IN_SIZE, FUSE_WRITE_IN_SIZE + size),
+  };
+}
+
+export function decodeLseekIn(b: Buffer) {
+  return { fh: getU64(b, 0), offset: getU64(b, 8), whence: b.readUInt32LE(16) };
+}
+
+export function decodePollIn(b: Buffer) {
+  return { fh: getU64(b, 0), kh: getU64(b, 8), flags: b.readUInt32LE(16), events: b.readUInt32LE(20) };
+}
+
+export const decodeInterruptIn = (b: Buffer): number => getU64(b, 0);
+
+export const decodeAccessIn = (b: Buffer): number => b.readUInt32LE(0);
+
+/** MKNOD: mode and name. */
+export function decodeMknodIn(b: Buffer) {
+  return { mode: b.readUInt32LE(0), name: getString(b, 16)[0] };
+}
+
+/** CREATE: open flags, mode and name. */
+export function decodeCreateIn(b: Buffer) {
+  return { flags: b.readUInt32LE(0), mode: b.readUInt32LE(4), name: getString(b, 16)[0] };
+}
+
+export const decodeRename2In = (b: Buffer): { flags: number } => ({ flags: b.readUInt32LE(8) });
+
+export function decodeSetxattrIn(b: Buffer) {
+  const size = b.readUInt32LE(0);
+  const [name, value] = getString(b, FUSE_SETXATTR_IN_SIZE);
+  return { flags: b.readUInt32LE(4), name, value: b.subarray(value, value + size) };
+}
+
+/** GETXATTR: room for the value, and the name. */
+export function decodeGetxattrIn(b: Buffer) {
+  return { size: b.readUInt32LE(0), name: getString(b, 8)[0] };
+}
+
+export const decodeListxattrIn = (b: Buffer): number => b.readUInt32LE(0);
+
+/** What `fuse_attr` holds. Times are milliseconds since the epoch. */
+export interface FuseAttr {
+  ino: number;
+  size: number;
+  atime: number;
+  mtime: number;
+  ctime: number;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+}
+
+export const FUSE_BLKSIZE = 4096;
+
+function encodeAttr(b: Buffer, at: number, attr: FuseAttr): void {
+  putU64(b, at, attr.ino);
+  putU64(b, at + 8, attr.size);
+  putU64(b, at + 16, 0); // blocks
+  putTime(b, at + 24, at + 48, attr.atime);
+  putTime(b, at + 32, at + 52, attr.mtime);
+  putTime(b, at + 40, at + 56, attr.ctime);
+  b.writeUInt32LE(attr.mode, at + 60);
+  b.writeUInt32LE(attr.nlink, at + 64);
+  b.writeUInt32LE(attr.uid, at + 68);
+  b.writeUInt32LE(attr.gid, at + 72);
+  b.writeUInt32LE(attr.rdev, at + 76);
+  b.writeUInt32LE(FUSE_BLKSIZE, at + 80);
+  b.writeUInt32LE(0, at + 84);
+}
+
+/** @param timeout seconds the kernel may believe the attributes */
+export function encodeAttrOut(b: Buffer, at: number, attr: FuseAttr, timeout: number): void {
+  putTimeout(b, at, at + 8, timeout);
+  b.writeUInt32LE(0, at + 12);
+  encodeAttr(b, at + 16, attr);
+}
+
+/** @param nodeid 0 for a name that does not exist, which the kernel may also remember */
+export function encodeEntryOut(
+  b: Buffer,
+  at: number,
+  nodeid: number,
+  attr: FuseAttr | undefined,
+  timeouts: { entry: number; attr: number },
+): void {
+  b.fill(0, at, at + FUSE_ENTRY_OUT_SIZE);
+  putU64(b, at, nodeid);
+  putTimeout(b, at + 16, at + 32, timeouts.entry);
+  putTimeout(b, at + 24, at + 36, timeouts.attr);
+  if (attr) encodeAttr(b, at + 40, attr);
+}
+
+function putTimeout(b: Buffer, seconds: number, nanoseconds: number, timeout: number): void {
+  const whole = Math.floor(timeout);
+  putU64(b, seconds, whole);
+  b.writeUInt32LE(Math.round((timeout - whole) * 1e9), nanoseconds);
+}
+
+export function encodeOpenOut(b: Buffer, at: number, fh: number, flags: number): void {
+  putU64(b, at, fh);
+  b.writeUInt32LE(flags, at + 8);
+  b.writeUInt32LE(0, at + 12);
+}
+
+/** WRITE, GETXATTR (size of a value), POLL: a 32-bit number and padding. */
+export function encodeU32Out(b: Buffer, at: number, value: number): void {
+  b.writeUInt32LE(value, at);
+  b.writeUInt32LE(0, at + 4);
+}
+
+/** LSEEK, NOTIFY_POLL: one 64-bit number. */
+export const encodeU64Out = putU64;
+
+export function encodeStatfsOut(b: Buffer, at: number): void {
+  b.fill(0, at, at + FUSE_STATFS_OUT_SIZE);
+  b.writeUInt32LE(FUSE_BLKSIZE, at + 40); // bsize
+  b.writeUInt32LE(255, at + 44); // namelen
+  b.writeUInt32LE(FUSE_BLKSIZE, at + 48); // frsize
+}
+
+/** Bytes that a directory entry with a name of that many bytes takes. */
+export function direntSize(nameLength: number): number {
+  return (FUSE_DIRENT_SIZE + nameLength + 7) & ~7;
+}
+
+/** @param type file type bits of the mode */
+export function encodeDirent(
+  b: Buffer,
+  at: number,
+  ino: number,
+  nextOffset: number,
+  type: number,
+  name: Buffer,
+): void {
+  putU64(b, at, ino);
+  putU64(b, at + 8, nextOffset);
+  b.writeUInt32LE(name.length, at + 16);
+  b.writeUInt32LE(type >>> 12, at + 20);
+  name.copy(b, at + FUSE_DIRENT_SIZE);
+  b.fill(0, at + FUSE_DIRENT_SIZE + name.length, at + direntSize(name.length));
+}

@@ -1,0 +1,43 @@
+/**
+ * The process that touches a mount under test: it gets recordings from its parent, replays them with real
+ * system calls and sends back what came. The parent never touches the mount, so that it can end this process
+ * when a call does not return.
+ * @module
+ */
+
+import { walkFamily } from './bench.js';
+import type { Family } from './family.js';
+import type { Transport } from './host.js';
+import { libc } from './libc/libc.js';
+import { mountHost, reset } from './mount-host.js';
+import type { Case, RecordingFile } from './recording.js';
+import { replayCase } from './steps.js';
+
+export type Task =
+  | { id: number; do: 'case'; recording: Case; modules: readonly string[] }
+  | { id: number; do: 'family'; family: Omit<Family, 'states'>; states: [number, RecordingFile][] };
+
+export type Answer = { id: number; result: unknown } | { id: number; failed: string };
+
+const [directory, over] = process.argv.slice(2) as [string, Transport];
+const sys = libc(directory);
+const host = mountHost(sys);
+const system = { sys, host, over };
+
+async function work(task: Task): Promise<unknown> {
+  if (task.do === 'family') return walkFamily(system, { ...task.family, states: new Map(task.states) });
+  reset(sys, host, task.modules);
+  return replayCase(system, task.recording);
+}
+
+process.on('message', (task: Task) => {
+  work(task).then(
+    (result) => process.send?.({ id: task.id, result } satisfies Answer),
+    (error: unknown) =>
+      process.send?.({
+        id: task.id,
+        failed: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      } satisfies Answer),
+  );
+});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,57 @@
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { ProcessBench } from './bench.js';
+import { nodeExclusions, stepExceptions } from './exceptions.js';
+import { replay } from './replay.js';
+import { type Count, Report } from './report.js';
+
+const dir = fileURLToPath(new URL('../../../test/data/oracle/', import.meta.url));
+const lines: string[] = [];
+const report = new Report('process', {
+  verbose: false,
+  maxMismatches: 20,
+  print: (line) => lines.push(line),
+});
+const bench = new ProcessBench();
+t.teardown(() => bench.close());
+await replay({ dir }, bench, report);
+
+/** What neither matched nor is excused, as a share of all. */
+const missed = ({ matched, excused, total }: Count): number => (total - matched - excused) / total;
+const inFiles = (pattern: RegExp): Count => {
+  const counts = [...report.files].filter(([file]) => pattern.test(file)).map(([, count]) => count);
+  const sum = (field: keyof Count): number => counts.reduce((all, count) => all + count[field], 0);
+  return { matched: sum('matched'), excused: sum('excused'), total: sum('total') };
+};
+const said = { said: lines };
+
+t.test('every node of every snapshot is as recorded', async (t) => {
+  t.equal(report.totals.nodes.total, 13_932);
+  t.equal(report.totals.nodes.matched, report.totals.nodes.total, said);
+});
+
+t.test('every uevent is as recorded', async (t) => {
+  t.equal(report.totals.events.total, 209);
+  t.equal(report.totals.events.matched, report.totals.events.total, said);
+});
+
+t.test('at least 98 % of the steps of the hand-written cases come right', async (t) => {
+  const count = inFiles(/cases\/(sysfs|extra)/);
+  t.equal(count.total, 2322);
+  t.ok(count.excused <= 381, 'no more is excused than what needs device files or a VFS');
+  t.ok(missed(count) <= 0.02, { ...said, count });
+});
+
+t.test('at least 99.5 % of the random steps come right, none of them excused', async (t) => {
+  const count = inFiles(/cases\/fuzz/);
+  t.equal(count.total, 14_535);
+  t.equal(count.excused, 0);
+  t.ok(missed(count) <= 0.005, { ...said, count });
+});
+
+t.test('the list of exceptions does not grow unseen', async (t) => {
+  const over = (transport: 'process' | 'mount') =>
+    [...stepExceptions, ...nodeExclusions].filter((rule) => rule.over.includes(transport)).length;
+  t.equal(over('process'), 8);
+  t.equal(over('mount'), 17);
+});

@@ -1,0 +1,129 @@
+/**
+ * A case on its way: the system under test, the descriptors by their recorded names, and what was heard.
+ * @module
+ */
+
+import type { Sleeps } from '../../src/lib/sleep.js';
+import type { Host } from './host.js';
+import type { Case } from './recording.js';
+import { type Sys, Unsupported } from './sys.js';
+
+/** A step needs a descriptor that an earlier step failed to open. */
+export class NoDescriptor extends Error {}
+
+/** A step of which nothing can be checked; the message says why. */
+export class NothingToCheck extends Error {}
+
+/** A write that was left waiting, and what became of it. */
+export interface Pending {
+  result: Promise<unknown>;
+  settled: boolean;
+}
+
+export class Run {
+  readonly #fds = new Map<string, number>();
+  readonly #held: number[] = [];
+  readonly #paths = new Map<string, string>();
+  #recent: string | undefined;
+  #events: string[][] | undefined = [];
+  readonly pending = new Map<string, Pending>();
+  /** Entries of a directory stream that were fetched and not yet told. */
+  buffered: string[] = [];
+  /** The device that a step of the case created last. */
+  created: string | undefined;
+  /** The device an `ids` note spoke of last. */
+  device: string | undefined;
+
+  constructor(
+    readonly sys: Sys,
+    readonly host: Host,
+    readonly recording: Case,
+  ) {}
+
+  /** The optional call `name`. */
+  call<K extends keyof Sys>(name: K): NonNullable<Sys[K]> {
+    const call = this.sys[name];
+    if (!call) throw new Unsupported(`no ${name} here`);
+    return (call as (...args: never[]) => unknown).bind(this.sys) as NonNullable<Sys[K]>;
+  }
+
+  /** Names a descriptor as the recording does. */
+  name(name: string, fd: number, path?: string): void {
+    const known = this.#fds.get(name);
+    if (known !== undefined) this.hold(known);
+    this.#fds.set(name, fd);
+    this.#recent = name;
+    if (path !== undefined) this.#paths.set(name, path);
+    else this.#paths.delete(name);
+  }
+
+  /** Keeps a descriptor open to the end of the case. */
+  hold(fd: number): number {
+    this.#held.push(fd);
+    return fd;
+  }
+
+  /** The descriptor of that name; without a name, the one that was opened or used last. */
+  fd(name: unknown = this.#recent): number {
+    const fd = typeof name === 'string' ? this.#fds.get(name) : undefined;
+    if (fd === undefined) throw new NoDescriptor(`no descriptor ${String(name)}: nothing opened it`);
+    this.#recent = name as string;
+    return fd;
+  }
+
+  has(name: string): boolean {
+    return this.#fds.has(name);
+  }
+
+  /** The newest descriptor that was opened on `path`. */
+  openOn(path: string): number | undefined {
+    const name = [...this.#fds.keys()].reverse().find((known) => this.#paths.get(known) === path);
+    return name === undefined ? undefined : this.#fds.get(name);
+  }
+
+  forget(name: unknown): void {
+    this.#fds.delete(String(name));
+  }
+
+  /** Collects what was announced by now; `heard` false lets it pass unheard, as the recorder's own doings. */
+  listen(heard = true): void {
+    const events = this.host.takeUevents();
+    if (events === undefined) this.#events = undefined;
+    else if (heard) this.#events?.push(...events);
+  }
+
+  /** The uevents since the last call, or undefined where none can be heard. */
+  takeEvents(): string[][] | undefined {
+    this.listen();
+    const events = this.#events;
+    if (events) this.#events = [];
+    return events;
+  }
+
+  /** Starts something that may block, and goes on. */
+  start(name: string, result: Sleeps<unknown>): Pending {
+    const pending: Pending = { result: Promise.resolve(result), settled: false };
+    const settle = (): void => {
+      pending.settled = true;
+    };
+    pending.result.then(settle, settle);
+    this.pending.set(name, pending);
+    return pending;
+  }
+
+  end(): void {
+    for (const fd of [...this.#fds.values(), ...this.#held]) {
+      try {
+        this.sys.close(fd);
+      } catch {
+        // The recording closed it under another name.
+      }
+    }
+    this.#fds.clear();
+  }
+}
+
+/** Lets everything that is ready run: promises, timers that are due, and replies. */
+export function settle(milliseconds = 0): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
