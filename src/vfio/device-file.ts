@@ -1,0 +1,27 @@
+/**
+ * An open VFIO device (drivers/vfio/vfio_main.c): its requests go to the vendor driver.
+ * @module
+ */
+
+import type { CharFile, UserPointer } from '../base/file.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import type { VfioDevice } from './device.js';
+
+export class VfioDeviceFile implements CharFile {
+  /** @param closed called when the last descriptor is gone and the device was given back */
+  constructor(
+    readonly vdev: VfioDevice,
+    readonly closed: () => void,
+  ) {}
+
+  ioctl(request: number, arg: UserPointer): number {
+    const { ioctl } = this.vdev.ops;
+    if (!ioctl) throw new KernelError(Errno.ENOTTY);
+    return ioctl(this.vdev, request, arg);
+  }
+
+  release(): void {
+    this.closed();
+    this.vdev.putRegistration();
+  }
+}
