@@ -8,6 +8,7 @@ import { LinkTemplate, linksTo } from '../kernfs/projection.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
 import type { DriverCore } from './core.js';
 import type { Device } from './device.js';
+import type { CharFile } from './file.js';
 import { Kobject } from './kobject.js';
 
 export interface DeviceClassOptions {
@@ -15,6 +16,8 @@ export interface DeviceClassOptions {
   groups?: readonly KernfsTemplate[];
   /** Name of a device's node below /dev, and its mode where it is not the usual 0600. */
   devnode?(device: Device): { name: string; mode?: number };
+  /** What opening a device's node does; undefined for a device that cannot be opened. */
+  open?(device: Device): CharFile | undefined;
 }
 
 const classLinks = new LinkTemplate<Device>({
@@ -26,12 +29,14 @@ export class DeviceClass extends Kobject {
   /** What every device of the class shows. */
   readonly deviceTemplates: readonly KernfsTemplate[];
   readonly devnode: DeviceClassOptions['devnode'];
+  readonly open: DeviceClassOptions['open'];
   readonly devices = new Map<string, Device>();
 
   constructor(core: DriverCore, name: string, options: DeviceClassOptions = {}) {
     super(core, name);
     this.deviceTemplates = [classLinks, ...(options.groups ?? [])];
     this.devnode = options.devnode;
+    this.open = options.open;
   }
 
   get subsystem(): string {

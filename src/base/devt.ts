@@ -6,9 +6,11 @@
 
 import type { KernfsDir } from '../kernfs/dir.js';
 import { linksTo } from '../kernfs/projection.js';
-import { formatDevt } from './chrdev.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import { type Devt, formatDevt } from './chrdev.js';
 import type { Device } from './device.js';
 import type { Devtmpfs } from './devtmpfs.js';
+import type { CharFile } from './file.js';
 import { Part } from './part.js';
 
 export class DeviceNumbers {
@@ -22,9 +24,15 @@ export class DeviceNumbers {
     dir.addTemplate(linksTo(this.#devices));
   }
 
-  /** The device of a number, if there is one. */
-  find(major: number, minor: number): Device | undefined {
-    return this.#devices.get(formatDevt({ major, minor }));
+  /**
+   * Opens the device of a number (`chrdev_open`).
+   * @throws ENXIO when no driver answers for the number; what the driver's open throws
+   */
+  open(devt: Devt): CharFile {
+    const device = this.#devices.get(formatDevt(devt));
+    const file = device?.class?.open?.(device);
+    if (!file) throw new KernelError(Errno.ENXIO);
+    return file;
   }
 
   /** Gives a device with a number its link and its node; nothing for a device without. */

@@ -9,6 +9,7 @@ import { MISC_MAJOR } from './chrdev.js';
 import { DeviceClass } from './class.js';
 import type { DriverCore } from './core.js';
 import { Device } from './device.js';
+import type { OpenDevice } from './file.js';
 
 export interface MiscDeviceOptions {
   /** Name in sysfs. */
@@ -18,6 +19,8 @@ export interface MiscDeviceOptions {
   nodename?: string;
   /** Mode of the node where it is not the usual 0600. */
   mode?: number;
+  /** What opening the node does; without it nobody can. */
+  open?: OpenDevice;
 }
 
 class MiscDevice extends Device {
@@ -39,6 +42,7 @@ export class Misc {
         const { misc } = device as MiscDevice;
         return { name: misc.nodename ?? misc.name, ...(misc.mode !== undefined && { mode: misc.mode }) };
       },
+      open: (device) => (device as MiscDevice).misc.open?.(),
     }).register();
   }
 

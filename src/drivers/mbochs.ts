@@ -1,7 +1,7 @@
 /**
  * mbochs: the Bochs display adapter (samples/vfio-mdev/mbochs.c). Devices share the megabytes that the module parameter
- * `count` sets aside; a type is an amount of video memory. The sysfs half: registers, memory and EDID come with
- * the VFIO user API.
+ * `count` sets aside; a type is an amount of video memory. Registers, memory and EDID are
+ * not there yet.
  * @module
  */
 
@@ -14,6 +14,7 @@ import type { MdevDriver } from '../mdev/driver.js';
 import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import { VfioDevice } from '../vfio/device.js';
+import { mbochsIoctl } from './mbochs-vfio.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 
 const MBOCHS_NAME = 'mbochs';
@@ -56,6 +57,7 @@ function mbochsDriver(sample: () => SampleParent, mbytes: number): MdevDriver {
         release() {
           free += type.mbytes;
         },
+        ioctl: (_vdev, request, arg) => mbochsIoctl(type.mbytes, request, arg),
       });
       devPrint(
         mdev,

@@ -1,7 +1,7 @@
 /**
  * mdpy: a display without a GPU (samples/vfio-mdev/mdpy.c): a framebuffer of fixed size in PCI memory. The mdev core
- * counts its devices against the module parameter `count`. The sysfs half: the framebuffer comes with the VFIO user
- * API.
+ * counts its devices against the module parameter `count`. The framebuffer itself is not there
+ * yet.
  * @module
  */
 
@@ -13,6 +13,7 @@ import type { MdevDriver } from '../mdev/driver.js';
 import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import { VfioDevice } from '../vfio/device.js';
+import { mdpyIoctl } from './mdpy-vfio.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 
 const MDPY_NAME = 'mdpy';
@@ -47,7 +48,10 @@ function mdpyDriver(sample: () => SampleParent, maxInstances: number): MdevDrive
     showDescription: (type) => `virtual display, ${(type as MdpyType).resolution} framebuffer`,
 
     probe(mdev) {
-      const vdev = new VfioDevice(sample().vfio, mdev, { name: 'mdpy' });
+      const vdev = new VfioDevice(sample().vfio, mdev, {
+        name: MDPY_NAME,
+        ioctl: (_vdev, request, arg) => mdpyIoctl(typeOf(mdev), request, arg),
+      });
       devPrint(mdev, `mdpy_init_dev: ${typeOf(mdev).prettyName} (${typeOf(mdev).resolution})`);
       vdev.registerEmulatedIommuDev();
       mdev.driverData = vdev;

@@ -140,7 +140,7 @@ export class Machine {
 
   /** A new process on this machine. */
   process(credentials: Credentials = ROOT): Process {
-    return new Process(this.namespace, credentials);
+    return new Process(this.namespace, this.core.devts, credentials);
   }
 
   #definition(name: string): ModuleDefinition {

@@ -3,9 +3,11 @@
  * @module
  */
 
+import type { CharFile } from '../base/file.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { type KernfsOpenFile, O_ACCMODE, O_RDONLY, O_RDWR, O_WRONLY } from '../kernfs/file.js';
 import type { KernfsNode } from '../kernfs/node.js';
+import { kernfsCreateRoot } from '../kernfs/root.js';
 
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
@@ -22,14 +24,18 @@ export const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 
 export class OpenFile {
   position = 0;
+  /** Descriptors that refer to the file. */
+  references = 0;
 
   /**
    * @param opened the open attribute, for a file that is one
+   * @param device the open character device, for a file that is one
    */
   constructor(
     readonly node: KernfsNode,
     readonly flags: number,
     readonly opened?: KernfsOpenFile,
+    readonly device?: CharFile,
   ) {}
 
   get isPath(): boolean {
@@ -50,3 +56,6 @@ export class OpenFile {
     return this.node as KernfsDir;
   }
 }
+
+/** The node behind files that have no name, such as an open VFIO device (fs/anon_inodes.c). */
+export const anonymous: KernfsNode = kernfsCreateRoot(() => 0).addDir('anon_inode');

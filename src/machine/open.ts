@@ -3,6 +3,9 @@
  * @module
  */
 
+import type { Devt } from '../base/chrdev.js';
+import { DeviceNode } from '../base/devtmpfs.js';
+import type { CharFile } from '../base/file.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
 import { KernfsFile, O_ACCMODE } from '../kernfs/file.js';
 import { KernfsLink } from '../kernfs/link.js';
@@ -26,6 +29,7 @@ import { type Credentials, inodePermission, MAY_EXEC, MAY_READ, MAY_WRITE } from
 
 /**
  * Opens a path.
+ * @param openDevice what opens a character device
  * @param start directory that a relative path begins in
  * @throws the errno that open(2) gives
  */
@@ -34,6 +38,7 @@ export function openPath(
   path: string,
   flags: number,
   credentials: Credentials,
+  openDevice: (devt: Devt) => CharFile,
   start?: KernfsDir,
 ): OpenFile {
   // With O_PATH nothing but these flags counts.
@@ -55,6 +60,7 @@ export function openPath(
   // The superfluous bits of creation are not kept, as F_GETFL shows.
   const kept = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)) | O_LARGEFILE;
   if (isDir(node)) return new OpenFile(node, kept);
+  if (node instanceof DeviceNode) return new OpenFile(node, kept, undefined, openDevice(node.devt));
   if (!(node instanceof KernfsFile)) throw new KernelError(Errno.ENXIO);
   const file = new OpenFile(node, kept, node.open(flags));
   if (flags & O_TRUNC) node.setattr({ size: 0 });

@@ -7,8 +7,11 @@
  * @module
  */
 
+import type { Devt } from '../base/chrdev.js';
+import type { DeviceNumbers } from '../base/devt.js';
+import type { Caller, CharFile } from '../base/file.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
-import { PAGE_SIZE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../kernfs/file.js';
+import { O_RDWR, PAGE_SIZE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../kernfs/file.js';
 import { FIRST_HASH } from '../kernfs/hash.js';
 import { KernfsLink } from '../kernfs/link.js';
 import { type KernfsNode, MAX_NON_LFS, S_IFMT, S_IFREG, type Stat } from '../kernfs/node.js';
@@ -18,8 +21,9 @@ import { after, type Sleeps } from '../lib/sleep.js';
 import { DirectoryCalls } from './directory-calls.js';
 import type { Namespace } from './namei.js';
 import { openPath } from './open.js';
-import { O_APPEND, type OpenFile } from './open-file.js';
+import { anonymous, O_APPEND, O_CLOEXEC, OpenFile } from './open-file.js';
 import { assertOwner, type Credentials, inodePermission, MAY_READ, MAY_WRITE, ROOT } from './permission.js';
+import { userPointer } from './user-pointer.js';
 
 const SEEK = { set: 0, cur: 1, end: 2, data: 3, hole: 4 } as const;
 /** Bytes of a directory entry before its name. */
@@ -35,28 +39,53 @@ export interface Dirent {
   off: number;
 }
 
-export class Process {
+export class Process implements Caller {
   readonly #files = new Map<number, OpenFile>();
   readonly directories: DirectoryCalls;
 
   constructor(
     readonly namespace: Namespace,
+    readonly devices: DeviceNumbers,
     readonly credentials: Credentials = ROOT,
   ) {
     this.directories = new DirectoryCalls(namespace, credentials);
   }
 
   open(path: string, flags: number): number {
-    return this.#install(openPath(this.namespace, path, flags, this.credentials));
+    return this.#install(openPath(this.namespace, path, flags, this.credentials, this.#openDevice));
   }
 
   openat(dirfd: number, path: string, flags: number): number {
-    return this.#install(openPath(this.namespace, path, flags, this.credentials, this.#directory(dirfd)));
+    return this.#install(
+      openPath(this.namespace, path, flags, this.credentials, this.#openDevice, this.#directory(dirfd)),
+    );
   }
 
+  readonly #openDevice = (devt: Devt): CharFile => this.devices.open(devt);
+
   close(fd: number): void {
-    this.#file(fd);
+    const file = this.#file(fd);
     this.#files.delete(fd);
+    if (--file.references === 0) file.device?.release();
+  }
+
+  /**
+   * Sends a request to an open device.
+   * @param arg a number, or the memory that the argument points to, which the device may change
+   * @throws ENOTTY for anything but a device, and what the device says
+   */
+  ioctl(fd: number, request: number, arg: number | Uint8Array = 0): Sleeps<number> {
+    const { device } = this.#open(fd);
+    if (!device) throw new KernelError(Errno.ENOTTY);
+    return device.ioctl(request, userPointer(arg), this);
+  }
+
+  fget(fd: number): CharFile | undefined {
+    return this.#file(fd).device;
+  }
+
+  install(device: CharFile): number {
+    return this.#install(new OpenFile(anonymous, O_RDWR | O_CLOEXEC, undefined, device));
   }
 
   dup(fd: number): number {
@@ -285,6 +314,7 @@ export class Process {
   #install(file: OpenFile): number {
     let fd = 3;
     while (this.#files.has(fd)) fd++;
+    file.references++;
     this.#files.set(fd, file);
     return fd;
   }

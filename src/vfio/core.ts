@@ -13,7 +13,9 @@ import { type Iommu, iommuBuiltin } from '../iommu/group.js';
 import { iommufdModule } from '../iommu/iommufd.js';
 import { Ida } from '../lib/ida.js';
 import type { Sleeps } from '../lib/sleep.js';
+import { VfioContainer } from './container.js';
 import { VfioDebugfs } from './debugfs.js';
+import type { VfioGroup } from './group.js';
 
 const VFIO_MINOR = 196;
 
@@ -40,9 +42,11 @@ export class VfioCore {
       minor: VFIO_MINOR,
       nodename: 'vfio/vfio',
       mode: 0o666,
+      open: () => new VfioContainer(),
     });
     this.groupClass = new DeviceClass(core, 'vfio', {
       devnode: (device) => ({ name: `vfio/${device.name}` }),
+      open: (device) => (device as VfioGroup).open(),
     });
     this.groupClass.register();
     this.groupMajor = core.chrdevs.allocMajor('vfio');

@@ -7,6 +7,7 @@
  */
 
 import { Device } from '../base/device.js';
+import type { UserPointer } from '../base/file.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import type { VfioCore } from './core.js';
 import { type VfioGroup, vfioDeviceRemoveGroup, vfioNoiommuGroupAlloc } from './group.js';
@@ -18,6 +19,11 @@ export interface VfioDeviceOps {
   init?(vdev: VfioDevice): void;
   /** Gives back what {@link init} claimed. */
   release?(vdev: VfioDevice): void;
+  /**
+   * Answers a request on the open device.
+   * @throws ENOTTY for one that the device does not know
+   */
+  ioctl?(vdev: VfioDevice, request: number, arg: UserPointer): number;
   /** Name of the current migration state; a device without one has no migration. */
   migrationState?(vdev: VfioDevice): string;
 }
@@ -61,6 +67,7 @@ export class VfioDevice {
   registerEmulatedIommuDev(): void {
     const { vfio, device, index } = this;
     this.group_ = vfioNoiommuGroupAlloc(vfio, device);
+    this.group_.vdev = this;
     this.classDevice_ = new VfioClassDevice(device.core, `vfio${index}`, {
       class: vfio.deviceClass,
       parent: device,
@@ -75,6 +82,7 @@ export class VfioDevice {
    * waits for those that have it open.
    */
   unregisterGroupDev(): Sleeps<void> {
+    this.group_!.vdev = undefined;
     return after(this.classDevice_!.del(), () =>
       after(this.waitForUsers_(), () => {
         this.vfio.debugfs?.remove(this.device.name);

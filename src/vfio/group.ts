@@ -9,9 +9,16 @@ import { Device } from '../base/device.js';
 import type { IommuGroup } from '../iommu/group.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import type { VfioCore } from './core.js';
+import type { VfioDevice } from './device.js';
+import { VfioGroupFile } from './group-file.js';
 
 export class VfioGroup extends Device {
   readonly minor: number;
+  /** The one open file of the group, if there is one. */
+  opened: VfioGroupFile | undefined = undefined;
+  /** The device in the group, until it is unregistered. */
+  vdev: VfioDevice | undefined = undefined;
+  private minorUsers_ = 1;
 
   constructor(
     readonly vfio: VfioCore,
@@ -23,6 +30,18 @@ export class VfioGroup extends Device {
       devt: { major: vfio.groupMajor, minor },
     });
     this.minor = minor;
+  }
+
+  /** Opens the node. Same errors as {@link VfioGroupFile}. */
+  open(): VfioGroupFile {
+    const file = new VfioGroupFile(this);
+    this.minorUsers_++;
+    return file;
+  }
+
+  /** The minor stays taken until the group is gone and its file closed; the number of its IOMMU group does not. */
+  putMinor(): void {
+    if (--this.minorUsers_ === 0) this.vfio.groupMinors.free(this.minor);
   }
 }
 
@@ -38,5 +57,6 @@ export function vfioNoiommuGroupAlloc(vfio: VfioCore, device: Device): VfioGroup
 /** Undoes {@link vfioNoiommuGroupAlloc}: the IOMMU group goes first, the node after it. */
 export function vfioDeviceRemoveGroup(group: VfioGroup, device: Device): Sleeps<void> {
   group.owned.removeDevice(device);
-  return after(group.del(), () => group.vfio.groupMinors.free(group.minor));
+  group.opened?.devicesGone();
+  return after(group.del(), () => group.putMinor());
 }

@@ -65,6 +65,9 @@ export function processSys(machine: Machine): Sys {
       const [process, fd] = of(given);
       return given - fd + process.dup(fd);
     },
+    ioctl: on(
+      (process, fd, request: number, arg: number | Uint8Array) => process.ioctl(fd, request, arg) as number,
+    ),
     read: on((process, fd, length: number) => process.read(fd, length)),
     pread: on((process, fd, length: number, offset: number) => process.pread(fd, length, offset)),
     readv: on((process, fd, sizes: number[]) => {
@@ -104,8 +107,7 @@ export function processSys(machine: Machine): Sys {
     truncate: (path, length) => now().truncate(path, length),
     ftruncate: on((process, fd, length: number) => process.ftruncate(fd, length)),
     mkdir: (path) => now().directories.mkdir(path),
-    // The emulated process has no mkdirat; as long as the directory is there its path will do.
-    mkdirat: (dirfd, path) => now().directories.mkdir(`${paths.get(dirfd)}/${path}`),
+    mkdirat: on((process, fd, path: string) => process.mkdirat(fd, path)),
     rmdir: (path) => now().directories.rmdir(path),
     unlink: (path) => now().directories.unlink(path),
     symlink: (target, path) => now().directories.symlink(target, path),

@@ -57,6 +57,19 @@ export class Run {
     else this.#paths.delete(name);
   }
 
+  /**
+   * The recorder's `as_uid` steps ran in a child process, and what it opened was closed when it ended.
+   * @param names descriptors of the steps that just ended
+   */
+  endChild(names: Iterable<string>): void {
+    for (const name of names) {
+      const fd = this.#fds.get(name);
+      if (fd === undefined) continue;
+      this.#fds.delete(name);
+      this.sys.close(fd);
+    }
+  }
+
   /** Keeps a descriptor open to the end of the case. */
   hold(fd: number): number {
     this.#held.push(fd);

@@ -57,6 +57,7 @@ export async function replayCase({ sys, host, over }: System, recording: Case): 
   const before = unrecorded(recording);
   const results: StepResult[] = [];
   const context = { withoutDev: false };
+  const child = new Set<string>();
   host.takeUevents();
   host.takeLog();
   try {
@@ -67,6 +68,10 @@ export async function replayCase({ sys, host, over }: System, recording: Case): 
         if (asleep(done)) await done;
         run.listen(false);
       }
+      if (step.as_uid === undefined) {
+        run.endChild(child);
+        child.clear();
+      } else if (step.op === 'open' && typeof step.ret === 'string') child.add(step.ret);
       const result = carryOut(run, step);
       const outcome = asleep(result) ? await result : result;
       if (step.tag === 'setup') run.listen(false);

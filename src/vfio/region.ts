@@ -1,0 +1,58 @@
+/**
+ * Regions of a VFIO device: what GET_REGION_INFO says of each, with its chain of capabilities.
+ * @module
+ */
+
+import type { UserPointer } from '../base/file.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import {
+  DEVICE_INFO_MINSZ,
+  type DeviceInfo,
+  decodeRegionInfo,
+  encodeDeviceInfo,
+  encodeRegionInfo,
+  REGION_INFO_SIZE,
+  VFIO_REGION_INFO_FLAG_CAPS,
+} from '../uapi/vfio.js';
+
+export interface Region {
+  size: number;
+  offset: number;
+  /** VFIO_REGION_INFO_FLAG_*. */
+  flags: number;
+  /** A capability, whole, with its header. */
+  capability?: Buffer;
+}
+
+/**
+ * Answers VFIO_DEVICE_GET_INFO. The structure has grown: a caller gets the fields of its own size.
+ * @throws EINVAL when the structure is smaller than its first version
+ */
+export function getDeviceInfo(arg: UserPointer, info: DeviceInfo): number {
+  if (arg.read(DEVICE_INFO_MINSZ).readUInt32LE(0) < DEVICE_INFO_MINSZ) throw new KernelError(Errno.EINVAL);
+  arg.write(encodeDeviceInfo(info), 4);
+  return 0;
+}
+
+/**
+ * Answers VFIO_DEVICE_GET_REGION_INFO.
+ * @param find the region of an index; throws EINVAL for one that the device does not have
+ * @param largest the largest argsz that the device accepts
+ */
+export function getRegionInfo(arg: UserPointer, find: (index: number) => Region, largest = Infinity): number {
+  const asked = decodeRegionInfo(arg.read(REGION_INFO_SIZE));
+  if (asked.argsz < REGION_INFO_SIZE || asked.argsz > largest) throw new KernelError(Errno.EINVAL);
+  const { capability, ...region } = find(asked.index);
+  const info = { ...region, index: asked.index, argsz: asked.argsz, capOffset: 0 };
+  if (!capability) {
+    arg.write(encodeRegionInfo(info));
+    return 0;
+  }
+  // The chain follows the structure. A caller with too little room learns how much is needed, and gets what fits.
+  info.flags |= VFIO_REGION_INFO_FLAG_CAPS;
+  info.argsz = REGION_INFO_SIZE + capability.length;
+  info.capOffset = REGION_INFO_SIZE;
+  arg.write(encodeRegionInfo(info));
+  arg.write(capability.subarray(0, Math.max(asked.argsz - REGION_INFO_SIZE, 0)), REGION_INFO_SIZE);
+  return 0;
+}
