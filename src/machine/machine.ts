@@ -27,6 +27,11 @@ import { Namespace } from './namei.js';
 import { type Credentials, ROOT } from './permission.js';
 import { Process } from './process.js';
 
+/** include/uapi/linux/magic.h */
+const SYSFS_MAGIC = 0x62656572;
+const DEBUGFS_MAGIC = 0x64626720;
+const TMPFS_MAGIC = 0x01021994;
+
 /** The kernel log as a file of any length. */
 function logFile(root: KernfsRoot, log: KernelLog): KernfsFile {
   const text = () => Buffer.from(log.lines.map((line) => `${line}\n`).join(''));
@@ -63,8 +68,9 @@ export class Machine {
     this.loader.addBuiltin(miscBuiltin, new Misc(this.core));
     for (const definition of modules) this.define(definition);
     this.namespace = new Namespace(now);
-    this.namespace.mount('sys', this.core.sysfs);
-    this.namespace.mount('dev', this.core.devtmpfs.root, true);
+    this.namespace.mount('sys', this.core.sysfs, SYSFS_MAGIC);
+    this.namespace.setMagic(this.core.debugfs, DEBUGFS_MAGIC);
+    this.namespace.mount('dev', this.core.devtmpfs.root, TMPFS_MAGIC, true);
     this.#addControlFiles();
   }
 

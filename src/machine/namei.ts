@@ -27,6 +27,7 @@ export class Namespace {
   readonly #mountpoints = new Map<KernfsNode, KernfsDir>();
 
   readonly #writable = new Set<KernfsRoot>();
+  readonly #magic = new Map<KernfsNode, number>();
 
   constructor(now: () => number) {
     this.#rootfs = kernfsCreateRoot(now);
@@ -34,9 +35,11 @@ export class Namespace {
 
   /**
    * Mounts a tree on a directory of the root file system, which is made for it.
+   * @param magic number by which statfs tells the kind of file system
    * @param writable whether entries can be deleted by hand
    */
-  mount(name: string, root: KernfsDir, writable = false): void {
+  mount(name: string, root: KernfsDir, magic: number, writable = false): void {
+    this.setMagic(root, magic);
     if (writable) this.#writable.add(root.root);
     const mountpoint = this.#rootfs.addDir(name);
     this.#mounted.set(mountpoint, root);
@@ -91,6 +94,23 @@ export class Namespace {
     if (!(node instanceof KernfsLink)) return node;
     if (depth >= MAXSYMLINKS) throw new KernelError(Errno.ELOOP);
     return this.lookup(node.readlink(), credentials, true, dir, depth + 1);
+  }
+
+  isMountRoot(node: KernfsNode): boolean {
+    return this.#mountpoints.has(node);
+  }
+
+  /** Says of which kind the file system is that begins at a directory. */
+  setMagic(root: KernfsDir, magic: number): void {
+    this.#magic.set(root, magic);
+  }
+
+  magicOf(node: KernfsNode): number {
+    for (let at: KernfsNode | undefined = node; at; at = at.parent) {
+      const magic = this.#magic.get(at);
+      if (magic !== undefined) return magic;
+    }
+    return 0;
   }
 
   /** Whether the file system of a directory lets users delete entries. */

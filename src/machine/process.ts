@@ -2,8 +2,8 @@
  * An emulated process: system calls on the trees of a machine, with a file table and credentials. The calls fail
  * with the errno that the real ones fail with; what blocks returns a promise.
  *
- * Modelled: what reaches sysfs, and the generic checks before it. Not modelled: what the kernel does for any open
- * file without asking its file system (locks, leases, pipes); memory maps and device files come with VFIO.
+ * Modelled: what reaches sysfs, and the generic checks before it. Not modelled: pipes, inotify, and conflicts of
+ * locks.
  * @module
  */
 
@@ -24,6 +24,7 @@ import { openPath } from './open.js';
 import { anonymous, O_APPEND, O_CLOEXEC, OpenFile } from './open-file.js';
 import { assertOwner, type Credentials, inodePermission, MAY_READ, MAY_WRITE, ROOT } from './permission.js';
 import { userPointer } from './user-pointer.js';
+import { vfsFallocate, vfsFcntl, vfsIoctl, vfsMmap } from './vfs-calls.js';
 
 const SEEK = { set: 0, cur: 1, end: 2, data: 3, hole: 4 } as const;
 /** Bytes of a directory entry before its name. */
@@ -72,12 +73,30 @@ export class Process implements Caller {
   /**
    * Sends a request to an open device.
    * @param arg a number, or the memory that the argument points to, which the device may change
-   * @throws ENOTTY for anything but a device, and what the device says
+   * @throws what the device says; for other files as {@link vfsIoctl}
    */
   ioctl(fd: number, request: number, arg: number | Uint8Array = 0): Sleeps<number> {
-    const { device } = this.#open(fd);
-    if (!device) throw new KernelError(Errno.ENOTTY);
-    return device.ioctl(request, userPointer(arg), this);
+    const file = this.#open(fd);
+    return file.device ? file.device.ioctl(request, userPointer(arg), this) : vfsIoctl(file, request);
+  }
+
+  /** @param prot PROT_READ 1, PROT_WRITE 2; @param flags MAP_SHARED 1, MAP_PRIVATE 2. Same errors as {@link vfsMmap} */
+  mmap(fd: number, prot: number, flags: number): never {
+    return vfsMmap(this.#open(fd), prot, flags);
+  }
+
+  /** Same errors as {@link vfsFcntl}. */
+  fcntl(fd: number, command: number, argument = 0): number {
+    return vfsFcntl(this.#open(fd), command, argument);
+  }
+
+  /** Locks of the whole file conflict with nobody here. */
+  flock(fd: number): void {
+    this.#open(fd);
+  }
+
+  fallocate(fd: number): never {
+    return vfsFallocate(this.#open(fd));
   }
 
   fget(fd: number): CharFile | undefined {
@@ -300,6 +319,26 @@ export class Process implements Caller {
   /** Events of poll(2): a directory is always readable and writable. */
   poll(fd: number): number {
     return this.#open(fd).opened?.poll() ?? POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+  }
+
+  /** Path that /proc/self/fd shows. */
+  fdPath(fd: number): string {
+    return this.namespace.pathOf(this.#file(fd).node);
+  }
+
+  /** Position that /proc/self/fdinfo shows. */
+  position(fd: number): number {
+    return this.#file(fd).position;
+  }
+
+  /** What statx(2) tells beyond stat: whether the path is the root of a mount. */
+  isMountRoot(path: string): boolean {
+    return this.namespace.isMountRoot(this.#lookup(path));
+  }
+
+  /** Magic number of the file system that a path is in (statfs). */
+  fsMagic(path: string): number {
+    return this.namespace.magicOf(this.#lookup(path));
   }
 
   /** The file status flags (F_GETFL). */

@@ -11,9 +11,10 @@ import { after } from '../../src/lib/sleep.js';
 import type { Machine } from '../../src/machine/machine.js';
 import type { Process } from '../../src/machine/process.js';
 import type { Host } from './host.js';
-import type { Sys, SysStat } from './sys.js';
+import { type Sys, type SysStat, Unsupported } from './sys.js';
 
 const BLKSIZE = 4096;
+const TMPFS_MAGIC = 0x01021994;
 /** Descriptors of a user's process are shown as `uid * SPAN + fd`. */
 const SPAN = 1_000_000;
 
@@ -65,6 +66,32 @@ export function processSys(machine: Machine): Sys {
       const [process, fd] = of(given);
       return given - fd + process.dup(fd);
     },
+    fdPath: on((process, fd) => process.fdPath(fd)),
+    // F_GETFL hides close-on-exec, fdinfo shows it; the recorder's descriptors all had it.
+    fdinfo: on((process, fd) => [
+      `pos:\t${process.position(fd)}`,
+      `flags:\t0${(process.flags(fd) | 0o2000000).toString(8)}`,
+    ]),
+    statx: (path) => ({
+      mask: 0x17ff,
+      blksize: BLKSIZE,
+      attributes: now().isMountRoot(path) ? 0x2000n : 0n,
+      attributesMask: 0x203000n,
+    }),
+    statfs: (path) => {
+      const type = now().fsMagic(path);
+      if (type === TMPFS_MAGIC) throw new Unsupported('the emulated tmpfs has no size');
+      const empty = { blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0 };
+      return { type, bsize: BLKSIZE, frsize: BLKSIZE, namelen: 255, flags: 0x1020, ...empty };
+    },
+    mmap: on((process, fd, prot: number, flags: number) => process.mmap(fd, prot, flags)),
+    fcntl: on((process, fd, command: number, argument: number | Uint8Array) =>
+      process.fcntl(fd, command, typeof argument === 'number' ? argument : 0),
+    ),
+    flock: on((process, fd) => process.flock(fd)),
+    fallocate: on((process, fd) => process.fallocate(fd)),
+    posixFadvise: on((process, fd) => void process.fstat(fd)),
+    syncfs: on((process, fd) => void process.fstat(fd)),
     ioctl: on(
       (process, fd, request: number, arg: number | Uint8Array) => process.ioctl(fd, request, arg) as number,
     ),
