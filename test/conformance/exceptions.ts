@@ -59,18 +59,19 @@ const aboveSysfs = new Set([
 
 const machineExceptions: readonly StepException[] = [
   {
-    reason: 'device files cannot be opened yet in the machine, and nothing follows from those that were not',
+    reason:
+      'the machine has no KVM and no hand-made device nodes yet, and nothing follows from files that were not opened',
     over: process,
     matches: (step, { errno }, { withoutDev }) =>
       namesDev(step) ? step.op === 'open' && (errno === 'ENXIO' || errno === 'ENOENT') : withoutDev,
   },
   {
-    reason: 'the VFS answers above sysfs; the in-process machine has no VFS',
+    reason: 'pipes, sockets and other file systems are not emulated in process',
     over: process,
     matches: ({ op }, { unsupported }) => unsupported !== undefined && aboveSysfs.has(op),
   },
   {
-    reason: 'inotify belongs to the VFS; the in-process machine has none',
+    reason: 'inotify is not emulated in process',
     over: process,
     matches: ({ ev }, { unsupported }) => ev !== undefined && unsupported !== undefined,
   },
