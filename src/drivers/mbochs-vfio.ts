@@ -8,7 +8,6 @@ import type { UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
   encodeRegionCapType,
-  GFX_PLANE_INFO_MINSZ,
   REGION_CAP_TYPE_SIZE,
   REGION_INFO_SIZE,
   VFIO_DEVICE_FLAGS_PCI,
@@ -17,7 +16,6 @@ import {
   VFIO_DEVICE_GET_REGION_INFO,
   VFIO_DEVICE_QUERY_GFX_PLANE,
   VFIO_GFX_PLANE_TYPE_DMABUF,
-  VFIO_GFX_PLANE_TYPE_PROBE,
   VFIO_PCI_BAR0_REGION_INDEX,
   VFIO_PCI_BAR2_REGION_INDEX,
   VFIO_PCI_CONFIG_REGION_INDEX,
@@ -29,6 +27,7 @@ import {
   VFIO_REGION_SUBTYPE_GFX_EDID,
   VFIO_REGION_TYPE_GFX,
 } from '../uapi/vfio.js';
+import { queryGfxPlane } from '../vfio/gfx.js';
 import { getDeviceInfo, getRegionInfo, type Region } from '../vfio/region.js';
 
 const CONFIG_SPACE_SIZE = 0xff;
@@ -69,16 +68,6 @@ function region(mbytes: number, index: number): Region {
   }
 }
 
-/** @throws EINVAL unless the plane is asked for as a dma-buf, or that is probed */
-function queryGfxPlane(arg: UserPointer): number {
-  const asked = arg.read(GFX_PLANE_INFO_MINSZ);
-  const [argsz, flags] = [asked.readUInt32LE(0), asked.readUInt32LE(4)];
-  if (argsz < GFX_PLANE_INFO_MINSZ) throw new KernelError(Errno.EINVAL);
-  const kinds = [VFIO_GFX_PLANE_TYPE_DMABUF, VFIO_GFX_PLANE_TYPE_DMABUF | VFIO_GFX_PLANE_TYPE_PROBE];
-  if (!kinds.includes(flags)) throw new KernelError(Errno.EINVAL);
-  return 0;
-}
-
 /** @throws ENOTTY for a request that is none of these */
 export function mbochsIoctl(mbytes: number, request: number, arg: UserPointer): number {
   switch (request) {
@@ -91,7 +80,7 @@ export function mbochsIoctl(mbytes: number, request: number, arg: UserPointer): 
     case VFIO_DEVICE_GET_REGION_INFO:
       return getRegionInfo(arg, (index) => region(mbytes, index), LARGEST_REGION_INFO);
     case VFIO_DEVICE_QUERY_GFX_PLANE:
-      return queryGfxPlane(arg);
+      return queryGfxPlane(arg, VFIO_GFX_PLANE_TYPE_DMABUF);
     case VFIO_DEVICE_GET_GFX_DMABUF:
       // No plane was ever shown, so no id stands for one.
       throw new KernelError(Errno.ENOENT);

@@ -7,13 +7,11 @@ import type { UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
   DRM_FORMAT_XRGB8888,
-  encodeGfxPlane,
-  GFX_PLANE_INFO_MINSZ,
+  type GfxPlane,
   VFIO_DEVICE_FLAGS_PCI,
   VFIO_DEVICE_GET_INFO,
   VFIO_DEVICE_GET_REGION_INFO,
   VFIO_DEVICE_QUERY_GFX_PLANE,
-  VFIO_GFX_PLANE_TYPE_PROBE,
   VFIO_GFX_PLANE_TYPE_REGION,
   VFIO_PCI_BAR0_REGION_INDEX,
   VFIO_PCI_CONFIG_REGION_INDEX,
@@ -23,6 +21,7 @@ import {
   VFIO_REGION_INFO_FLAG_READ,
   VFIO_REGION_INFO_FLAG_WRITE,
 } from '../uapi/vfio.js';
+import { queryGfxPlane } from '../vfio/gfx.js';
 import { getDeviceInfo, getRegionInfo, type Region } from '../vfio/region.js';
 
 const CONFIG_SPACE_SIZE = 0xff;
@@ -55,24 +54,15 @@ function region(mode: MdpyMode, index: number): Region {
   throw new KernelError(Errno.EINVAL);
 }
 
-/** @throws EINVAL unless the plane is asked for as a region, or that is probed */
-function queryGfxPlane(mode: MdpyMode, arg: UserPointer): number {
-  const asked = arg.read(GFX_PLANE_INFO_MINSZ);
-  const [argsz, flags] = [asked.readUInt32LE(0), asked.readUInt32LE(4)];
-  if (argsz < GFX_PLANE_INFO_MINSZ) throw new KernelError(Errno.EINVAL);
-  if (flags === (VFIO_GFX_PLANE_TYPE_PROBE | VFIO_GFX_PLANE_TYPE_REGION)) return 0;
-  if (flags !== VFIO_GFX_PLANE_TYPE_REGION) throw new KernelError(Errno.EINVAL);
-  arg.write(
-    encodeGfxPlane(argsz, flags, {
-      format: DRM_FORMAT_XRGB8888,
-      width: mode.width,
-      height: mode.height,
-      stride: mode.width * BYTES_PER_PIXEL,
-      size: framebufferSize(mode),
-      regionIndex: DISPLAY_REGION,
-    }),
-  );
-  return 0;
+function shownPlane(mode: MdpyMode): GfxPlane {
+  return {
+    format: DRM_FORMAT_XRGB8888,
+    width: mode.width,
+    height: mode.height,
+    stride: mode.width * BYTES_PER_PIXEL,
+    size: framebufferSize(mode),
+    regionIndex: DISPLAY_REGION,
+  };
 }
 
 /** @throws ENOTTY for a request that is none of these */
@@ -87,7 +77,7 @@ export function mdpyIoctl(mode: MdpyMode, request: number, arg: UserPointer): nu
     case VFIO_DEVICE_GET_REGION_INFO:
       return getRegionInfo(arg, (index) => region(mode, index));
     case VFIO_DEVICE_QUERY_GFX_PLANE:
-      return queryGfxPlane(mode, arg);
+      return queryGfxPlane(arg, VFIO_GFX_PLANE_TYPE_REGION, shownPlane(mode));
     default:
       throw new KernelError(Errno.ENOTTY);
   }
