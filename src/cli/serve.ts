@@ -12,6 +12,7 @@ import { FuseTransport, umountAnyway } from '../host/mount.js';
 import { dropEmptyLog, dropRecord, startTime, takeRecord, updateRecord } from '../host/record.js';
 import { FixtureError, parseFixture } from '../machine/fixture.js';
 import { Machine } from '../machine/machine.js';
+import { moduleNames } from '../machine/modules.js';
 import { asCommandError, CommandError, EXIT_USAGE, failure } from './error.js';
 
 export type TransportName = 'fuse' | 'fuse-native';
@@ -30,9 +31,13 @@ const log = (text: string): void => {
 
 function machineOf(file: string): Machine {
   try {
-    return Machine.fromFixture(parseFixture(readFileSync(file, 'utf8'), file));
+    return Machine.fromFixture(parseFixture(readFileSync(file, 'utf8'), file, { modules: moduleNames }));
   } catch (error) {
-    if (error instanceof FixtureError) throw new CommandError(error.faults, EXIT_USAGE);
+    if (error instanceof FixtureError) {
+      // What only shows when the host is built does not know its file.
+      const faults = error.faults.map((fault) => (fault.startsWith(file) ? fault : `${file}: ${fault}`));
+      throw new CommandError(faults, EXIT_USAGE);
+    }
     if (isStartedDaemon()) log(`mdevfs: ${(error as Error).stack}`);
     throw failure(`fixture ${file}: the machine does not come up: ${(error as Error).message}`);
   }

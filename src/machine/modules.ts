@@ -20,3 +20,6 @@ export const modules: readonly ModuleDefinition[] = [
   mdpyModule,
   mbochsModule,
 ];
+
+/** Names of the modules that every machine can load. */
+export const moduleNames: readonly string[] = modules.map(({ name }) => name);

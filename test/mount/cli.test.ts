@@ -229,3 +229,15 @@ t.test('the other transport', { skip: (await noFuseNative()) ?? false }, async (
   t.same(mdevfs('umount', dir), { status: 0, stdout: '', stderr: '' });
   t.equal(mountAt(dir), undefined);
 });
+
+t.test('a fixture that names a module nobody has is a faulty fixture', { skip }, async (t) => {
+  const dir = scratchDir(t);
+  const fixture = join(dir, 'host.json');
+  writeFileSync(fixture, '{ "name": "host", "modules": ["mttyy"] }');
+  const { status, stderr } = mdevfs('mount', '-f', fixture, join(dir, 'sys'));
+  t.equal(status, 2);
+  t.equal(
+    stderr,
+    `mdevfs: ${fixture}: modules[0]: expected a module that exists, got "mttyy" (did you mean "mtty"?)\n`,
+  );
+});
