@@ -231,10 +231,10 @@ t.test('the other transport', { skip: (await noFuseNative()) ?? false }, async (
 });
 
 t.test('a fixture that names a module nobody has is a faulty fixture', { skip }, async (t) => {
-  const dir = scratchDir(t);
-  const fixture = join(dir, 'host.json');
+  const fixture = join(scratchDir(t), 'host.json');
+  t.teardown(() => rmSync(fixture));
   writeFileSync(fixture, '{ "name": "host", "modules": ["mttyy"] }');
-  const { status, stderr } = mdevfs('mount', '-f', fixture, join(dir, 'sys'));
+  const { status, stderr } = mdevfs('mount', '-f', fixture, mountpoint(t));
   t.equal(status, 2);
   t.equal(
     stderr,
