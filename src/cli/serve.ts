@@ -68,7 +68,7 @@ export async function serve(
     const machine = machineOf(fixture);
     recorded = takeRecord(record);
     if (!recorded) throw failure(`${dir}: another mdevfs is about to mount there`);
-    const mounted = await transportOf(transport).mount(machine.sysfs, dir, { log });
+    const mounted = await transportOf(transport).mount(machine.sysfs, dir, { log, counts: machine.control });
     const end = (): void => {
       mounted.unmount().catch((error: Error) => log(`mdevfs: ${dir}: ${error.message}`));
     };

@@ -1,16 +1,131 @@
 /**
- * What the kernel may remember of the tree, and for how long. A name or attribute that the kernel remembers
- * costs no request, and must be taken back (FUSE_NOTIFY_INVAL_*) before the change that outdates it is
- * acknowledged. Nothing is remembered yet: every timeout is 0, so every look at the tree is a request.
+ * What the kernel remembers of the tree, and how it is taken back. Names, attributes, link texts and listings are
+ * given out for an hour, so a warm path costs no request at all; a change takes back exactly what it outdates,
+ * before the write that caused it returns. There is no stale answer, also not for somebody who looked before.
+ *
+ * The kernel has three kinds of memory, and two ways to empty them:
+ *
+ * * INVAL_INODE drops a node's attributes and its pages: a directory's listing, a link's text. It takes no lock
+ *   that a request holds, so the thread that answers requests sends it, before the answer.
+ * * INVAL_ENTRY drops a name, known or known to be missing. It takes the lock of the parent directory, which any
+ *   LOOKUP or READDIR of any process may hold while it waits for us. The thread that answers requests must
+ *   therefore never send it: a {@link Notifier} on a thread of its own does, and sends the answer to the write
+ *   after it, so that the writer returns when every cache is clean. A write holds the lock of its file alone.
+ *   NOTIFY_DELETE is no way out: it locks the child too, and that is the file being written to.
+ *
+ * Two kinds of race are left to the kernel and to a clock. A LOOKUP or GETATTR that was answered before a change and
+ * arrives after it: INVAL_ENTRY waits for the lock that the first holds, INVAL_INODE counts a version that the
+ * second is compared with. A listing that was answered before and filed after: the kernel compares the
+ * directory's mtime, so each change of a known directory shows in the digits below its microsecond.
  * @module
  */
 
+import { isDir, type KernfsDir } from '../kernfs/dir.js';
+import type { KernfsNode } from '../kernfs/node.js';
+import type { KernfsObserver } from '../kernfs/notify.js';
+import { NegativeNames } from './negatives.js';
+import type { NodeTable } from './nodes.js';
+import { invalEntry, invalInode } from './notification.js';
+
 /** Seconds. */
 export interface Timeouts {
-  /** How long a name leads to its node. */
+  /** How long a name leads to its node, or to nothing. */
   readonly entry: number;
   /** How long attributes of a node hold. */
   readonly attr: number;
 }
 
-export const nothingCached: Timeouts = { entry: 0, attr: 0 };
+export const cachedForAnHour: Timeouts = { entry: 3600, attr: 3600 };
+
+/** Sends messages from a thread that may wait. */
+export interface Notifier {
+  /** Sends the messages in order, after all that were posted before. */
+  post(messages: readonly Buffer[]): void;
+  /** Whether everything posted has been sent. */
+  readonly idle: boolean;
+}
+
+export class KernelCache implements KernfsObserver {
+  readonly negatives = new NegativeNames();
+  /** Nodes whose attributes or pages are outdated. */
+  readonly #inodes = new Set<number>();
+  /** INVAL_ENTRY messages, in order. */
+  #entries: Buffer[] = [];
+  #scheduled = false;
+
+  /**
+   * @param isOpen whether somebody has the node open, and can look at it when it is gone
+   * @param changed called once, when the first thing is outdated; {@link takeInodes} and {@link takeEntries} answer
+   *   what has to be sent
+   */
+  constructor(
+    readonly nodes: NodeTable,
+    readonly isOpen: (node: KernfsNode) => boolean,
+    readonly changed: () => void,
+  ) {}
+
+  added(dir: KernfsDir, name: string): void {
+    if (!this.#listingChanged(dir)) return;
+    for (const nodeid of this.nodes.numbersOf(dir)) {
+      if (this.negatives.delete(nodeid, name)) this.#entries.push(invalEntry(nodeid, name));
+    }
+  }
+
+  removed(dir: KernfsDir, name: string, node: KernfsNode | undefined): void {
+    if (this.#listingChanged(dir) && node && this.nodes.knows(node)) this.forgetName(dir, name);
+  }
+
+  /**
+   * What is below a removed directory can still be reached by whoever works there, or has it open. For everybody else
+   * it goes with the name of the directory.
+   */
+  deactivated(node: KernfsNode): void {
+    if (!this.nodes.knows(node) || !(isDir(node) || this.isOpen(node))) return;
+    this.#inodeChanged(node);
+    if (node.parent?.removed) this.forgetName(node.parent, node.name);
+  }
+
+  attributesChanged(node: KernfsNode): void {
+    if (this.nodes.knows(node)) this.#inodeChanged(node);
+  }
+
+  /** Has the next who uses a name ask again. */
+  forgetName(dir: KernfsDir, name: string): void {
+    for (const nodeid of this.nodes.numbersOf(dir)) this.#entries.push(invalEntry(nodeid, name));
+    this.#schedule();
+  }
+
+  /** INVAL_INODE messages that are due; to be sent at once. */
+  takeInodes(): Buffer[] {
+    const messages = [...this.#inodes].map(invalInode);
+    this.#inodes.clear();
+    return messages;
+  }
+
+  /** INVAL_ENTRY messages that are due; to be posted before the answer to what caused them. */
+  takeEntries(): Buffer[] {
+    const messages = this.#entries;
+    this.#entries = [];
+    this.#scheduled = false;
+    return messages;
+  }
+
+  /** @returns whether the kernel knows the directory */
+  #listingChanged(dir: KernfsDir): boolean {
+    if (!this.nodes.knows(dir)) return false;
+    this.nodes.bumpListing(dir);
+    this.#inodeChanged(dir);
+    return true;
+  }
+
+  #inodeChanged(node: KernfsNode): void {
+    for (const nodeid of this.nodes.numbersOf(node)) this.#inodes.add(nodeid);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.changed();
+  }
+}

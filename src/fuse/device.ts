@@ -36,6 +36,7 @@ const BUFFER_SIZE = Math.max(FUSE_MIN_READ_BUFFER, 128 * 1024);
 
 interface PipeHandle {
   open(fd: number): number | undefined;
+  close(done?: () => void): void;
 }
 
 type PipeConstructor = new (type: number) => PipeHandle;
@@ -59,9 +60,10 @@ export function bestLoop(): Loop {
 /**
  * Takes over a descriptor of /dev/fuse that a file system is mounted on.
  * @param fd opened with O_NONBLOCK for `pipe`, without for `read`
+ * @param release has whoever else uses the descriptor let go of it; it is closed after that
  */
-export function openDevice(fd: number, loop: Loop): FuseDevice {
-  return loop === 'pipe' ? new PipeDevice(fd) : new ReadDevice(fd);
+export function openDevice(fd: number, loop: Loop, release: () => Promise<void>): FuseDevice {
+  return loop === 'pipe' ? new PipeDevice(fd, release) : new ReadDevice(fd, release);
 }
 
 /** The file system was unmounted, or its connection aborted. */
@@ -82,11 +84,13 @@ function send(fd: number, message: Buffer): void {
 
 class PipeDevice implements FuseDevice {
   readonly #fd: number;
+  readonly #release: () => Promise<void>;
   #socket: Socket | undefined;
   #closed = false;
 
-  constructor(fd: number) {
+  constructor(fd: number, release: () => Promise<void>) {
     this.#fd = fd;
+    this.#release = release;
   }
 
   receive(take: (message: Buffer) => void): Promise<void> {
@@ -94,6 +98,8 @@ class PipeDevice implements FuseDevice {
       const Pipe = pipeConstructor()!;
       const handle = new Pipe(0);
       handle.open(this.#fd);
+      const closeHandle = handle.close.bind(handle);
+      handle.close = (done) => void this.#release().finally(() => closeHandle(done));
       const onread = {
         buffer: Buffer.allocUnsafe(BUFFER_SIZE),
         callback: (size: number, buffer: Uint8Array): boolean => {
@@ -124,16 +130,22 @@ class PipeDevice implements FuseDevice {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#socket) this.#socket.destroy();
-    else close(this.#fd, () => {});
+    else closeAfter(this.#release, this.#fd);
   }
+}
+
+function closeAfter(release: () => Promise<void>, fd: number): void {
+  void release().finally(() => close(fd, () => {}));
 }
 
 class ReadDevice implements FuseDevice {
   readonly #fd: number;
+  readonly #release: () => Promise<void>;
   #closed = false;
 
-  constructor(fd: number) {
+  constructor(fd: number, release: () => Promise<void>) {
     this.#fd = fd;
+    this.#release = release;
   }
 
   receive(take: (message: Buffer) => void): Promise<void> {
@@ -161,6 +173,6 @@ class ReadDevice implements FuseDevice {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    close(this.#fd, () => {});
+    closeAfter(this.#release, this.#fd);
   }
 }

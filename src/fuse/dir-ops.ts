@@ -2,6 +2,9 @@
  * Directory listings (fs/kernfs/dir.c `kernfs_fop_readdir`). Offsets are positions in the hash order: 0 is `.`,
  * 1 is `..`, then the hashes of the names. A listing that goes on after entries came and went neither repeats
  * nor skips what stayed. A removed directory lists `.` and `..`.
+ *
+ * A listing has no state here: its position is the offset, its directory the node. So OPENDIR is not implemented, and
+ * a kernel that is told so opens directories by itself and keeps what it read of them.
  * @module
  */
 
@@ -13,9 +16,7 @@ import {
   direntSize,
   encodeDirent,
   encodeEntryOut,
-  encodeOpenOut,
   FUSE_ENTRY_OUT_SIZE,
-  FUSE_OPEN_OUT_SIZE,
   FuseOp,
 } from '../uapi/fuse.js';
 import { dirOf, type Mount, type Operation, type Operations } from './operation.js';
@@ -57,22 +58,10 @@ function readdir(plus: boolean): Operation {
 
 function encodeLookedUp(mount: Mount, reply: Buffer, at: number, name: string, node: KernfsNode): void {
   if (name === '.' || name === '..') encodeEntryOut(reply, at, 0, undefined, mount.timeouts);
-  else encodeEntryOut(reply, at, mount.nodes.tell(node), node.getattr(), mount.timeouts);
+  else encodeEntryOut(reply, at, mount.nodes.tell(node), mount.nodes.getattr(node), mount.timeouts);
 }
 
 export const dirOps: Operations = {
-  // A listing has no state here: its position is the offset, its directory the node.
-  [FuseOp.OPENDIR](mount, request) {
-    dirOf(mount, request);
-    const reply = newReply(FUSE_OPEN_OUT_SIZE);
-    encodeOpenOut(reply, REPLY_BODY, 0, 0);
-    return reply;
-  },
-
   [FuseOp.READDIR]: readdir(false),
   [FuseOp.READDIRPLUS]: readdir(true),
-
-  [FuseOp.RELEASEDIR]() {
-    return newReply(0);
-  },
 };

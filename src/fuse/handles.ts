@@ -10,6 +10,8 @@ import { Errno, KernelError } from '../lib/errno.js';
 
 export class HandleTable implements KernfsObserver {
   readonly #open = new Map<number, KernfsOpenFile>();
+  /** How often each file is open. */
+  readonly #counts = new Map<KernfsNode, number>();
   /** The kernel's poll handle by file handle, while somebody waits for an event there. */
   readonly #pollers = new Map<number, number>();
   #last = 0;
@@ -19,6 +21,7 @@ export class HandleTable implements KernfsObserver {
 
   add(file: KernfsOpenFile): number {
     this.#open.set(++this.#last, file);
+    this.#counts.set(file.file, (this.#counts.get(file.file) ?? 0) + 1);
     return this.#last;
   }
 
@@ -30,8 +33,18 @@ export class HandleTable implements KernfsObserver {
   }
 
   release(fh: number): void {
+    const file = this.#open.get(fh)?.file;
+    if (file) {
+      const count = this.#counts.get(file)! - 1;
+      if (count > 0) this.#counts.set(file, count);
+      else this.#counts.delete(file);
+    }
     this.#open.delete(fh);
     this.#pollers.delete(fh);
+  }
+
+  isOpen(node: KernfsNode): boolean {
+    return this.#counts.has(node);
   }
 
   get size(): number {

@@ -34,25 +34,35 @@ import { NO_REPLY, newReply, REPLY_BODY, type Reply, replyWith } from './request
 
 function attrReply(mount: Mount, node: KernfsNode): Reply {
   const reply = newReply(FUSE_ATTR_OUT_SIZE);
-  encodeAttrOut(reply, REPLY_BODY, node.getattr(), mount.timeouts.attr);
+  encodeAttrOut(reply, REPLY_BODY, mount.nodes.getattr(node), mount.timeouts.attr);
   return reply;
+}
+
+function forget({ nodes, cache }: Mount, nodeid: number, lookups: number): void {
+  if (nodes.forget(nodeid, lookups)) cache.negatives.forgetDir(nodeid);
 }
 
 export const inodeOps: Operations = {
   [FuseOp.LOOKUP](mount, request) {
-    const node = dirOf(mount, request).lookup(decodeName(request.body));
+    const { nodes, timeouts } = mount;
+    const dir = dirOf(mount, request);
+    const name = decodeName(request.body);
+    const node = dir.find(name);
     const reply = newReply(FUSE_ENTRY_OUT_SIZE);
-    encodeEntryOut(reply, REPLY_BODY, mount.nodes.tell(node), node.getattr(), mount.timeouts);
+    if (node) encodeEntryOut(reply, REPLY_BODY, nodes.tell(node), nodes.getattr(node), timeouts);
+    else if (mount.cache.negatives.add(request.nodeid, name))
+      encodeEntryOut(reply, REPLY_BODY, 0, undefined, timeouts);
+    else throw new KernelError(Errno.ENOENT);
     return reply;
   },
 
   [FuseOp.FORGET](mount, request) {
-    mount.nodes.forget(request.nodeid, decodeForgetIn(request.body));
+    forget(mount, request.nodeid, decodeForgetIn(request.body));
     return NO_REPLY;
   },
 
   [FuseOp.BATCH_FORGET](mount, request) {
-    for (const { nodeid, nlookup } of decodeBatchForgetIn(request.body)) mount.nodes.forget(nodeid, nlookup);
+    for (const { nodeid, nlookup } of decodeBatchForgetIn(request.body)) forget(mount, nodeid, nlookup);
     return NO_REPLY;
   },
 

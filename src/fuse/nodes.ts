@@ -12,14 +12,19 @@
 import type { KernfsDir } from '../kernfs/dir.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import { FUSE_ROOT_ID } from '../uapi/fuse.js';
+import { FUSE_ROOT_ID, type FuseAttr } from '../uapi/fuse.js';
 
 /** Larger than any inode number, and small enough for two million of them to fit in a JavaScript number. */
 const NUMBERS_APART = 2 ** 32;
 
+/** Changes of a directory that its mtime tells apart, in the nanoseconds below a microsecond. */
+const TICKS = 1000;
+
 interface Known {
   readonly node: KernfsNode;
   lookups: number;
+  /** How often the entries of a directory changed since the kernel knows it. */
+  listings: number;
 }
 
 export class NodeTable {
@@ -29,7 +34,7 @@ export class NodeTable {
 
   constructor(root: KernfsDir) {
     if (root.ino !== FUSE_ROOT_ID) throw new Error(`the root has inode number ${root.ino}, not 1`);
-    this.#known.set(FUSE_ROOT_ID, { node: root, lookups: Number.POSITIVE_INFINITY });
+    this.#known.set(FUSE_ROOT_ID, { node: root, lookups: Number.POSITIVE_INFINITY, listings: 0 });
   }
 
   /** @throws ENOENT for a node the kernel was not told about */
@@ -44,26 +49,60 @@ export class NodeTable {
     const nodeid = this.#numberOf(node);
     const known = this.#known.get(nodeid);
     if (known) known.lookups++;
-    else this.#known.set(nodeid, { node, lookups: 1 });
+    else this.#known.set(nodeid, { node, lookups: 1, listings: 0 });
     return nodeid;
   }
 
-  /** Gives the node a new number, if somebody fell asleep on its present one. */
-  sleptOn(nodeid: number): void {
+  /** Whether the kernel has a reference to the node. */
+  knows(node: KernfsNode): boolean {
+    return this.#known.has(node.ino) || (this.#renumbered.has(node) && this.numbersOf(node).length > 0);
+  }
+
+  /** The numbers by which the kernel knows the node. */
+  numbersOf(node: KernfsNode): number[] {
+    const numbers: number[] = [];
+    for (let nodeid = node.ino; nodeid <= this.#numberOf(node); nodeid += NUMBERS_APART)
+      if (this.#known.has(nodeid)) numbers.push(nodeid);
+    return numbers;
+  }
+
+  /**
+   * Gives the node a new number, if somebody fell asleep on its present one.
+   * @returns the node, when it has a new number
+   */
+  sleptOn(nodeid: number): KernfsNode | undefined {
     const node = this.#known.get(nodeid)?.node;
-    if (node && nodeid !== FUSE_ROOT_ID && nodeid === this.#numberOf(node))
-      this.#renumbered.set(node, nodeid + NUMBERS_APART);
+    if (!node || nodeid === FUSE_ROOT_ID || nodeid !== this.#numberOf(node)) return undefined;
+    this.#renumbered.set(node, nodeid + NUMBERS_APART);
+    return node;
+  }
+
+  /** Lets the next look at a known directory see that its entries changed. */
+  bumpListing(dir: KernfsDir): void {
+    const known = this.#known.get(dir.ino);
+    if (known) known.listings++;
+  }
+
+  /** Attributes as the kernel gets them. */
+  getattr(node: KernfsNode): FuseAttr {
+    const attr: FuseAttr = node.getattr();
+    const listings = this.#known.get(node.ino)?.listings;
+    if (listings) attr.mtimeTick = listings % TICKS;
+    return attr;
   }
 
   #numberOf(node: KernfsNode): number {
     return this.#renumbered.get(node) ?? node.ino;
   }
 
-  forget(nodeid: number, lookups: number): void {
+  /** @returns the node, when the kernel knows it no longer by this number */
+  forget(nodeid: number, lookups: number): KernfsNode | undefined {
     const known = this.#known.get(nodeid);
-    if (!known) return;
+    if (!known) return undefined;
     known.lookups -= lookups;
-    if (known.lookups <= 0) this.#known.delete(nodeid);
+    if (known.lookups > 0) return undefined;
+    this.#known.delete(nodeid);
+    return known.node;
   }
 
   /** How many nodes the kernel knows, the root included. */

@@ -9,7 +9,7 @@ import { KernfsFile } from '../kernfs/file.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { Sleeps } from '../lib/sleep.js';
-import type { Timeouts } from './cache.js';
+import type { KernelCache, Timeouts } from './cache.js';
 import type { HandleTable } from './handles.js';
 import type { NodeTable } from './nodes.js';
 import type { Reply, Request } from './request.js';
@@ -18,6 +18,7 @@ import type { Reply, Request } from './request.js';
 export interface Mount {
   readonly nodes: NodeTable;
   readonly handles: HandleTable;
+  readonly cache: KernelCache;
   readonly timeouts: Timeouts;
 }
 

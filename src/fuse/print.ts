@@ -5,11 +5,15 @@
 
 import { errnoName } from '../lib/errno.js';
 import {
+  FUSE_NOTIFY_INVAL_ENTRY,
+  FUSE_NOTIFY_INVAL_INODE,
+  FUSE_NOTIFY_POLL,
   decodeCreateIn,
   decodeForgetIn,
   decodeGetxattrIn,
   decodeMknodIn,
   decodeName,
+  decodeNotification,
   decodeOpenIn,
   decodePollIn,
   decodeReadIn,
@@ -54,6 +58,22 @@ export function printRequest(request: Request): string {
   const { unique, opcode, nodeid, pid, body } = request;
   const detail = details[opcode]?.(body) ?? '';
   return `#${unique} ${fuseOpName(opcode)} node ${nodeid} pid ${pid} ${detail}`.trimEnd();
+}
+
+const notificationNames: Readonly<Record<number, string>> = {
+  [FUSE_NOTIFY_POLL]: 'NOTIFY_POLL',
+  [FUSE_NOTIFY_INVAL_INODE]: 'NOTIFY_INVAL_INODE',
+  [FUSE_NOTIFY_INVAL_ENTRY]: 'NOTIFY_INVAL_ENTRY',
+};
+
+export function notificationName(message: Buffer): string {
+  const { code } = decodeNotification(message);
+  return notificationNames[code] ?? `NOTIFY_${code}`;
+}
+
+export function printNotification(message: Buffer): string {
+  const { subject, name } = decodeNotification(message);
+  return `${notificationName(message)} ${subject} ${name === undefined ? '' : quote(name)}`.trimEnd();
 }
 
 /** @param error 0 or a positive errno */

@@ -17,25 +17,25 @@ import {
   decodeInterruptIn,
   encodeInitOut,
   encodeOutHeader,
-  encodeU64Out,
   FUSE_INIT_OUT_SIZE,
   FUSE_KERNEL_MINOR_VERSION,
   FUSE_KERNEL_VERSION,
-  FUSE_NOTIFY_POLL,
-  FUSE_NOTIFY_POLL_OUT_SIZE,
   FUSE_OLDEST_MINOR_VERSION,
   FuseInit,
   FuseOp,
+  fuseOpName,
 } from '../uapi/fuse.js';
-import { nothingCached } from './cache.js';
+import { cachedForAnHour, KernelCache, type Notifier } from './cache.js';
 import type { FuseDevice } from './device.js';
 import { dirOps } from './dir-ops.js';
 import { fileOps, MAX_WRITE } from './file-ops.js';
 import { HandleTable } from './handles.js';
 import { inodeOps } from './inode-ops.js';
 import { NodeTable } from './nodes.js';
+import { pollWakeup } from './notification.js';
 import type { Mount, Operation, Operations } from './operation.js';
-import { printReply, printRequest } from './print.js';
+import { OperationCounts } from './ops.js';
+import { notificationName, printNotification, printReply, printRequest } from './print.js';
 import { refusedOps } from './refused-ops.js';
 import { NO_REPLY, newReply, parseRequest, REPLY_BODY, type Reply, type Request } from './request.js';
 import type { Log } from './transport.js';
@@ -47,7 +47,20 @@ const operations: Operations = { ...inodeOps, ...fileOps, ...dirOps, ...xattrOps
 
 /** What is asked of the kernel, where it offers it. */
 const WANTED_FLAGS =
-  FuseInit.ATOMIC_O_TRUNC | FuseInit.BIG_WRITES | FuseInit.PARALLEL_DIROPS | FuseInit.MAX_PAGES;
+  FuseInit.ATOMIC_O_TRUNC |
+  FuseInit.BIG_WRITES |
+  FuseInit.AUTO_INVAL_DATA |
+  FuseInit.DO_READDIRPLUS |
+  FuseInit.PARALLEL_DIROPS |
+  FuseInit.MAX_PAGES |
+  FuseInit.NO_OPENDIR_SUPPORT |
+  FuseInit.INIT_EXT;
+
+/**
+ * Kernels before this minor version end a link text that they keep at the link's size, which is 0 in sysfs. They
+ * have to ask each time.
+ */
+const KEEPS_LINKS_OF_ANY_SIZE = 42;
 
 /** Pages of user memory one request may gather: a writev(2) of up to so many pieces is one store. */
 const MAX_PAGES = 256;
@@ -58,29 +71,41 @@ const EPROTO = 71;
 export class Session implements Mount {
   readonly nodes: NodeTable;
   readonly handles: HandleTable;
-  readonly timeouts = nothingCached;
+  readonly cache: KernelCache;
+  readonly counts = new OperationCounts();
+  readonly timeouts = cachedForAnHour;
   readonly #sleeping = new Map<number, Request>();
+  /** Whether a request is being handled, whose end will take back what it outdated. */
+  #handling = false;
 
   /**
+   * @param notifier sends what must not be sent from here, see cache.ts
    * @param log takes faults of the emulation
    */
   constructor(
     readonly root: KernfsDir,
     readonly device: FuseDevice,
+    readonly notifier: Notifier,
     readonly log: Log = console.error,
   ) {
     this.nodes = new NodeTable(root);
-    this.handles = new HandleTable((kh) => this.#notifyPoll(kh));
+    this.handles = new HandleTable((kh) => this.#notify(pollWakeup(kh)));
+    this.cache = new KernelCache(
+      this.nodes,
+      (node) => this.handles.isOpen(node),
+      () => this.#cachesOutdated(),
+    );
   }
 
   /** Serves requests until the file system is unmounted or the device is closed. */
   async serve(): Promise<void> {
     const { observers } = this.root.root;
-    observers.add(this.handles);
+    observers.add(this.handles).add(this.cache);
     try {
       await this.device.receive((message) => this.handle(message));
     } finally {
       observers.delete(this.handles);
+      observers.delete(this.cache);
     }
   }
 
@@ -92,25 +117,32 @@ export class Session implements Mount {
       return;
     }
     if (debug.enabled) debug(printRequest(request));
-    const { unique, opcode } = request;
+    const { opcode, nodeid } = request;
+    if (!this.counts.isOwnFile(nodeid)) this.counts.count(fuseOpName(opcode));
+    this.#handling = true;
     try {
       const reply = this.#operation(opcode)(this, request);
       if (asleep(reply)) this.#answerLater(request, reply);
-      else this.#send(unique, reply);
+      else if (reply) this.#answer(request, reply);
     } catch (error) {
-      this.#fail(unique, error);
+      this.#fail(request, error);
     }
+    this.#handling = false;
+    // What slept, or has no answer.
+    this.#cleanCaches();
   }
 
   #answerLater(request: Request, reply: Promise<Reply | undefined>): void {
     const { unique } = request;
     // The body is the device's again from now on.
-    this.#sleeping.set(unique, { ...request, body: Buffer.alloc(0) });
-    this.nodes.sleptOn(request.nodeid);
+    const sleeper = { ...request, body: Buffer.alloc(0) };
+    this.#sleeping.set(unique, sleeper);
+    const renumbered = this.nodes.sleptOn(request.nodeid);
+    if (renumbered?.parent) this.cache.forgetName(renumbered.parent, renumbered.name);
     reply
       .then(
-        (late) => this.#send(unique, late),
-        (error: unknown) => this.#fail(unique, error),
+        (late) => late && this.#answer(sleeper, late),
+        (error: unknown) => this.#fail(sleeper, error),
       )
       .finally(() => this.#sleeping.delete(unique));
   }
@@ -136,11 +168,14 @@ export class Session implements Mount {
       throw new KernelError(EPROTO);
     }
     const reply = newReply(FUSE_INIT_OUT_SIZE);
+    const wanted = minor < KEEPS_LINKS_OF_ANY_SIZE ? WANTED_FLAGS : WANTED_FLAGS | FuseInit.CACHE_SYMLINKS;
     encodeInitOut(reply, REPLY_BODY, {
       minor: Math.min(minor, FUSE_KERNEL_MINOR_VERSION),
-      flags: flags & WANTED_FLAGS,
+      flags: flags & wanted,
+      flags2: 0,
       maxWrite: MAX_WRITE,
       maxPages: MAX_PAGES,
+      maxStackDepth: 0,
     });
     return reply;
   }
@@ -155,27 +190,59 @@ export class Session implements Mount {
     return NO_REPLY;
   }
 
-  #send(unique: number, reply: Reply | undefined): void {
-    if (!reply) return;
+  #answer({ unique, opcode }: Request, reply: Reply): void {
     if (debug.enabled) debug(printReply(unique, 0, reply.length - REPLY_BODY));
     encodeOutHeader(reply, reply.length, 0, unique);
-    this.device.send(reply);
+    this.#send(opcode, reply);
   }
 
-  #fail(unique: number, error: unknown): void {
+  #fail({ unique, opcode }: Request, error: unknown): void {
     const errno = error instanceof KernelError ? error.errno : Errno.EIO;
     if (!(error instanceof KernelError))
       this.log(`mdevfs: ${error instanceof Error ? error.stack : String(error)}`);
     if (debug.enabled) debug(printReply(unique, errno, 0));
     const reply = newReply(0);
     encodeOutHeader(reply, reply.length, -errno, unique);
-    this.device.send(reply);
+    this.#send(opcode, reply);
   }
 
-  #notifyPoll(kh: number): void {
-    const message = newReply(FUSE_NOTIFY_POLL_OUT_SIZE);
-    encodeU64Out(message, REPLY_BODY, kh);
-    encodeOutHeader(message, message.length, FUSE_NOTIFY_POLL, 0);
+  /**
+   * Sends an answer. A write returns when what it outdated is taken back everywhere, and what others outdated before
+   * it; everybody else is answered at once, for nothing that they asked depends on it, and the notifier may be
+   * waiting for a lock that they hold.
+   */
+  #send(opcode: number, reply: Reply): void {
+    if (opcode !== FuseOp.WRITE) return this.device.send(reply);
+    const entries = this.#outdatedEntries();
+    if (entries.length > 0 || !this.notifier.idle) this.notifier.post([...entries, reply]);
+    else this.device.send(reply);
+  }
+
+  /** Something changed. Outside of a request, whatever else changes in the same turn goes with it. */
+  #cachesOutdated(): void {
+    if (!this.#handling) queueMicrotask(() => this.#cleanCaches());
+  }
+
+  #cleanCaches(): void {
+    const entries = this.#outdatedEntries();
+    if (entries.length > 0) this.notifier.post(entries);
+  }
+
+  /** Takes back attributes and listings now, and returns the messages that take back names. */
+  #outdatedEntries(): Buffer[] {
+    for (const message of this.cache.takeInodes()) this.#notify(message);
+    const entries = this.cache.takeEntries();
+    for (const message of entries) this.#noteNotification(message);
+    return entries;
+  }
+
+  #notify(message: Buffer): void {
+    this.#noteNotification(message);
     this.device.send(message);
+  }
+
+  #noteNotification(message: Buffer): void {
+    this.counts.count(notificationName(message));
+    if (debug.enabled) debug(printNotification(message));
   }
 }

@@ -15,6 +15,8 @@ export type Log = (text: string) => void;
 export interface MountOptions {
   /** Where faults of the emulation go; standard error when not given. */
   log?: Log;
+  /** A directory of the tree to show the counts of operations in, as the file `ops`. */
+  counts?: KernfsDir;
 }
 
 export interface Mounted {

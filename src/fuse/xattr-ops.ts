@@ -27,10 +27,18 @@ function valueReply(value: Uint8Array, room: number): Reply {
   return replyWith(value);
 }
 
+/**
+ * ls(1) asks each file for its label, and the kernel asks the daemon each time. sysfs says ENODATA. This says that
+ * there are no labels at all, after which ls asks no more. A label that was set is there.
+ */
+const SELINUX_LABEL = 'security.selinux';
+
 export const xattrOps: Operations = {
   [FuseOp.GETXATTR](mount, request) {
     const { size, name } = decodeGetxattrIn(request.body);
-    return valueReply(mount.nodes.get(request.nodeid).xattrs.get(name), size);
+    const { xattrs } = mount.nodes.get(request.nodeid);
+    if (name === SELINUX_LABEL && !xattrs.has(name)) throw new KernelError(Errno.EOPNOTSUPP);
+    return valueReply(xattrs.get(name), size);
   },
 
   [FuseOp.LISTXATTR](mount, request) {

@@ -13,6 +13,7 @@ import { Session } from '../fuse/session.js';
 import type { Mounted, MountOptions, Transport } from '../fuse/transport.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { mountAt } from './mountinfo.js';
+import { startNotifier } from './notifier.js';
 
 const debug = createDebug('mdevfs:host');
 
@@ -95,8 +96,10 @@ export class FuseTransport implements Transport {
       closeSync(fd);
       throw error;
     }
-    const device = openDevice(fd, this.#loop);
-    const session = new Session(root, device, options.log);
+    const notifier = startNotifier(fd);
+    const device = openDevice(fd, this.#loop, () => notifier.close());
+    const session = new Session(root, device, notifier, options.log);
+    if (options.counts) session.counts.addFile(options.counts);
     return {
       done: session.serve(),
       async unmount() {

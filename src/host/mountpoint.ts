@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, readlinkSync, realpathSync, statfsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MOUNT_SOURCE } from './mount.js';
 import { type MountEntry, mountAt } from './mountinfo.js';
@@ -64,9 +64,10 @@ export function mountpointState(dir: string): MountpointState {
   }
 }
 
+/** Asks what the kernel cannot answer by itself: it goes on giving out what it remembers of a dead mount. */
 function answers(dir: string): boolean {
   try {
-    statSync(dir);
+    statfsSync(dir);
     return true;
   } catch {
     return false;

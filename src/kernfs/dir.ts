@@ -137,7 +137,9 @@ export class KernfsDir extends KernfsNode {
   addTemplate(template: KernfsTemplate): void {
     this.templates_ = this.templates_.plus(template);
     this.listing_ = undefined;
-    if (this.root.observers.size > 0) for (const name of template.names(this.owner)) this.entryAdded(name);
+    // A directory that is still being made has no observers.
+    if (this.parent && this.root.observers.size > 0)
+      for (const name of template.names(this.owner)) this.entryAdded(name);
   }
 
   removeTemplate(template: KernfsTemplate): void {

@@ -114,6 +114,7 @@ export abstract class KernfsNode {
   /** Marks the node as gone. Only its directory calls this, after it took the node out of its list. */
   deactivate(): void {
     this.removed_ = true;
+    for (const observer of this.root.observers) observer.deactivated?.(this);
   }
 
   getattr(): Stat {

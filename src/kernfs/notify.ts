@@ -12,6 +12,8 @@ export interface KernfsObserver {
   added?(dir: KernfsDir, name: string): void;
   /** An entry left a directory; `node` is what it was, when anybody had looked at it. */
   removed?(dir: KernfsDir, name: string, node: KernfsNode | undefined): void;
+  /** A node lost its place: an entry that left, or one below it. Directories come before what is in them. */
+  deactivated?(node: KernfsNode): void;
   /** Mode, owner or times of a node changed. */
   attributesChanged?(node: KernfsNode): void;
   /** The value of a file changed and its pollers are to be woken (sysfs_notify). */

@@ -22,6 +22,10 @@ export class Xattrs {
 
   readonly #values = new Map<string, Uint8Array>();
 
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
   /**
    * @throws EOPNOTSUPP for a namespace sysfs does not have
    * @throws ENODATA when there is no such attribute

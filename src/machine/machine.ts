@@ -54,6 +54,8 @@ export class Machine {
   readonly iommu: Iommu;
   readonly loader: ModuleLoader;
   readonly namespace: Namespace;
+  /** `kernel/debug/mdevfs`: what a kernel has no file for. */
+  readonly control: KernfsDir;
   readonly #definitions = new Map<string, ModuleDefinition>();
 
   constructor(options: MachineOptions = {}) {
@@ -71,7 +73,7 @@ export class Machine {
     this.namespace.mount('sys', this.core.sysfs, SYSFS_MAGIC);
     this.namespace.setMagic(this.core.debugfs, DEBUGFS_MAGIC);
     this.namespace.mount('dev', this.core.devtmpfs.root, TMPFS_MAGIC, true);
-    this.#addControlFiles();
+    this.control = this.#addControlFiles();
   }
 
   /**
@@ -155,8 +157,7 @@ export class Machine {
     return definition;
   }
 
-  /** `kernel/debug/mdevfs`: what a kernel has no file for. */
-  #addControlFiles(): void {
+  #addControlFiles(): KernfsDir {
     const dir = this.core.debugfs.addDir('mdevfs');
     debugfsCreateFile(dir, 'module', {
       mode: 0o600,
@@ -164,6 +165,7 @@ export class Machine {
       store: (text) => this.#moduleStore(text),
     });
     dir.add(logFile(dir.root, this.core.log));
+    return dir;
   }
 
   /**

@@ -1,5 +1,5 @@
 /**
- * The FUSE wire (include/uapi/linux/fuse.h, protocol 7.31 to 7.38): operation codes, flags, and where the
+ * The FUSE wire (include/uapi/linux/fuse.h, protocol 7.31 to 7.42): operation codes, flags, and where the
  * fields of each message lie. Requests are decoded from the bytes behind their header, replies encoded into a
  * buffer that has room for a header in front. Nobody else knows an offset.
  *
@@ -10,7 +10,7 @@
 
 export const FUSE_KERNEL_VERSION = 7;
 /** The newest minor version whose messages are understood here. */
-export const FUSE_KERNEL_MINOR_VERSION = 38;
+export const FUSE_KERNEL_MINOR_VERSION = 42;
 /** The oldest one: from here on every message has the size this file gives it. */
 export const FUSE_OLDEST_MINOR_VERSION = 31;
 export const FUSE_ROOT_ID = 1;
@@ -79,10 +79,19 @@ export const FuseInit = {
   ATOMIC_O_TRUNC: 1 << 3,
   EXPORT_SUPPORT: 1 << 4,
   BIG_WRITES: 1 << 5,
+  AUTO_INVAL_DATA: 1 << 12,
   DO_READDIRPLUS: 1 << 13,
   READDIRPLUS_AUTO: 1 << 14,
   PARALLEL_DIROPS: 1 << 18,
   MAX_PAGES: 1 << 22,
+  CACHE_SYMLINKS: 1 << 23,
+  NO_OPENDIR_SUPPORT: 1 << 24,
+  INIT_EXT: 1 << 30,
+} as const;
+
+/** Bits of `flags2` in INIT, which is there when `flags` has INIT_EXT. */
+export const FuseInit2 = {
+  PASSTHROUGH: 1 << 5,
 } as const;
 
 export const FUSE_FSYNC_FDATASYNC = 1;
@@ -90,6 +99,7 @@ export const FUSE_GETATTR_FH = 1;
 export const FUSE_POLL_SCHEDULE_NOTIFY = 1;
 export const FOPEN_DIRECT_IO = 1 << 0;
 export const FOPEN_PARALLEL_DIRECT_WRITES = 1 << 6;
+export const FOPEN_PASSTHROUGH = 1 << 7;
 export const FATTR_MODE = 1 << 0;
 export const FATTR_UID = 1 << 1;
 export const FATTR_GID = 1 << 2;
@@ -118,6 +128,8 @@ export const FUSE_LSEEK_OUT_SIZE = 8;
 export const FUSE_POLL_OUT_SIZE = 8;
 export const FUSE_INIT_OUT_SIZE = 64;
 export const FUSE_NOTIFY_POLL_OUT_SIZE = 8;
+export const FUSE_NOTIFY_INVAL_INODE_OUT_SIZE = 24;
+const FUSE_NOTIFY_INVAL_ENTRY_OUT_SIZE = 16;
 const FUSE_DIRENT_SIZE = 24;
 const FUSE_WRITE_IN_SIZE = 40;
 const FUSE_SETXATTR_IN_SIZE = 8;
@@ -171,14 +183,23 @@ export function encodeOutHeader(b: Buffer, length: number, error: number, unique
 }
 
 export function decodeInitIn(b: Buffer) {
-  return { major: b.readUInt32LE(0), minor: b.readUInt32LE(4), flags: b.readUInt32LE(12) };
+  const flags = b.readUInt32LE(12);
+  return {
+    major: b.readUInt32LE(0),
+    minor: b.readUInt32LE(4),
+    flags,
+    flags2: flags & FuseInit.INIT_EXT ? b.readUInt32LE(16) : 0,
+  };
 }
 
 export interface FuseInitOut {
   minor: number;
   flags: number;
+  flags2: number;
   maxWrite: number;
   maxPages: number;
+  /** How many file systems may lie below one that passes reads through; 0 without PASSTHROUGH. */
+  maxStackDepth: number;
 }
 
 export function encodeInitOut(b: Buffer, at: number, out: FuseInitOut): void {
@@ -191,6 +212,8 @@ export function encodeInitOut(b: Buffer, at: number, out: FuseInitOut): void {
   b.writeUInt32LE(out.maxWrite, at + 20);
   b.writeUInt32LE(1, at + 24); // time_gran in nanoseconds
   b.writeUInt16LE(out.maxPages, at + 28);
+  b.writeUInt32LE(out.flags2 >>> 0, at + 32);
+  b.writeUInt32LE(out.maxStackDepth, at + 36);
 }
 
 /** LOOKUP, UNLINK, RMDIR, REMOVEXATTR: one name. */
@@ -237,7 +260,9 @@ function putTime(b: Buffer, seconds: number, nanoseconds: number, time: number):
     s++;
     ns -= 1e9;
   }
-  b.writeBigInt64LE(BigInt(s), seconds);
+  // A signed number: the upper half of one before 1970 is all ones.
+  b.writeUInt32LE(s >>> 0, seconds);
+  b.writeInt32LE(Math.floor(s / TWO32), seconds + 4);
   b.writeUInt32LE(ns, nanoseconds);
 }
 
@@ -310,6 +335,8 @@ export interface FuseAttr {
   uid: number;
   gid: number;
   rdev: number;
+  /** Added to mtime below its microsecond, 0 to 999. */
+  mtimeTick?: number;
 }
 
 export const FUSE_BLKSIZE = 4096;
@@ -321,6 +348,8 @@ function encodeAttr(b: Buffer, at: number, attr: FuseAttr): void {
   putTime(b, at + 24, at + 48, attr.atime);
   putTime(b, at + 32, at + 52, attr.mtime);
   putTime(b, at + 40, at + 56, attr.ctime);
+  if (attr.mtimeTick)
+    b.writeUInt32LE(Math.trunc(b.readUInt32LE(at + 52) / 1000) * 1000 + attr.mtimeTick, at + 52);
   b.writeUInt32LE(attr.mode, at + 60);
   b.writeUInt32LE(attr.nlink, at + 64);
   b.writeUInt32LE(attr.uid, at + 68);
@@ -358,10 +387,11 @@ function putTimeout(b: Buffer, seconds: number, nanoseconds: number, timeout: nu
   b.writeUInt32LE(Math.round((timeout - whole) * 1e9), nanoseconds);
 }
 
-export function encodeOpenOut(b: Buffer, at: number, fh: number, flags: number): void {
+/** @param backing the number of the file behind it, with FOPEN_PASSTHROUGH */
+export function encodeOpenOut(b: Buffer, at: number, fh: number, flags: number, backing = 0): void {
   putU64(b, at, fh);
   b.writeUInt32LE(flags, at + 8);
-  b.writeUInt32LE(0, at + 12);
+  b.writeUInt32LE(backing, at + 12);
 }
 
 /** WRITE, GETXATTR (size of a value), POLL: a 32-bit number and padding. */
@@ -400,4 +430,32 @@ export function encodeDirent(
   b.writeUInt32LE(type >>> 12, at + 20);
   name.copy(b, at + FUSE_DIRENT_SIZE);
   b.fill(0, at + FUSE_DIRENT_SIZE + name.length, at + direntSize(name.length));
+}
+
+/** NOTIFY_INVAL_INODE: drops the node's attributes, and what is cached of a directory's or link's content. */
+export function encodeInvalInode(b: Buffer, at: number, nodeid: number): void {
+  putU64(b, at, nodeid);
+  putU64(b, at + 8, 0); // from the beginning
+  putU64(b, at + 16, 0); // to the end
+}
+
+export const invalEntrySize = (nameLength: number): number =>
+  FUSE_NOTIFY_INVAL_ENTRY_OUT_SIZE + nameLength + 1;
+
+/** NOTIFY_INVAL_ENTRY: drops a name, be it cached as there or as missing. */
+export function encodeInvalEntry(b: Buffer, at: number, parent: number, name: Buffer): void {
+  putU64(b, at, parent);
+  b.writeUInt32LE(name.length, at + 8);
+  b.writeUInt32LE(0, at + 12);
+  name.copy(b, at + FUSE_NOTIFY_INVAL_ENTRY_OUT_SIZE);
+  b[at + FUSE_NOTIFY_INVAL_ENTRY_OUT_SIZE + name.length] = 0;
+}
+
+/** What a notification is about: its code, the node or poll handle, and the name in an INVAL_ENTRY. */
+export function decodeNotification(message: Buffer): { code: number; subject: number; name?: string } {
+  const code = message.readInt32LE(4);
+  const subject = getU64(message, FUSE_OUT_HEADER_SIZE);
+  if (code !== FUSE_NOTIFY_INVAL_ENTRY) return { code, subject };
+  const [name] = getString(message, FUSE_OUT_HEADER_SIZE + FUSE_NOTIFY_INVAL_ENTRY_OUT_SIZE);
+  return { code, subject, name };
 }

@@ -133,6 +133,15 @@ const fuseExceptions: readonly StepException[] = [
   ),
 ];
 
+const cachingExceptions: readonly StepException[] = [
+  {
+    reason: 'no file has a label until it is given one, so that ls does not ask each of them',
+    over: ['mount'],
+    matches: ({ op, args }, got) =>
+      op === 'getxattr' && JSON.stringify(args).includes('security.selinux') && got.errno === 'EOPNOTSUPP',
+  },
+];
+
 /** libfuse 2, which fuse-native binds, stands between the kernel and the tree and knows less of it. */
 const libfuse: readonly Transport[] = ['fuse-native'];
 const libfuseExceptions: readonly StepException[] = [
@@ -156,6 +165,7 @@ const libfuseExceptions: readonly StepException[] = [
 export const stepExceptions: readonly StepException[] = [
   ...machineExceptions,
   ...fuseExceptions,
+  ...cachingExceptions,
   ...libfuseExceptions,
 ];
 

@@ -26,7 +26,11 @@ t.test(
   async (t) => {
     const { twin, root, dir, file, sub, link } = sample();
     const nodeid = twin.walk('dir');
-    t.equal(twin.errno(FuseOp.OPENDIR, nodeid, u32(0), u32(0)), 0);
+    t.equal(
+      twin.errno(FuseOp.OPENDIR, nodeid, u32(0), u32(0)),
+      Errno.ENOSYS,
+      'the kernel keeps listings by itself',
+    );
     const order = byHash(['uevent', 'power', 'subsystem']);
     const [first, second, third] = order;
     const info: Record<string, { ino: number; type: number }> = {
@@ -43,7 +47,6 @@ t.test(
       { name: third, ...info[third!], off: END },
     ]);
     t.equal(twin.ask(FuseOp.READDIR, nodeid, ...Twin.list(END)).body.length, 0);
-    t.equal(twin.errno(FuseOp.RELEASEDIR, nodeid, u64(0), u32(0), u32(0), u64(0)), 0);
   },
 );
 
@@ -99,7 +102,6 @@ t.test('a removed directory lists only . and ..', async (t) => {
     ['..', END],
   ]);
   t.same(list(2), []);
-  t.equal(twin.errno(FuseOp.OPENDIR, nodeid, u32(0), u32(0)), 0);
 });
 
 t.test('READDIRPLUS looks every entry up and counts it, but not . and ..', async (t) => {
@@ -120,7 +122,6 @@ t.test('READDIRPLUS looks every entry up and counts it, but not . and ..', async
 t.test('a directory operation on a file is ENOTDIR, FSYNCDIR is EINVAL', async (t) => {
   const { twin } = sample();
   const nodeid = twin.walk('dir/uevent');
-  t.equal(twin.errno(FuseOp.OPENDIR, nodeid, u32(0), u32(0)), Errno.ENOTDIR);
   t.equal(twin.errno(FuseOp.READDIR, nodeid, ...Twin.list(0)), Errno.ENOTDIR);
   t.equal(twin.errno(FuseOp.FSYNCDIR, 1, u64(0), u32(0), u32(0)), Errno.EINVAL);
 });

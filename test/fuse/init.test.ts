@@ -5,8 +5,13 @@ import { Twin, u32 } from './twin.js';
 
 const ATOMIC_O_TRUNC = 1 << 3;
 const BIG_WRITES = 1 << 5;
+const AUTO_INVAL_DATA = 1 << 12;
+const DO_READDIRPLUS = 1 << 13;
 const PARALLEL_DIROPS = 1 << 18;
 const MAX_PAGES = 1 << 22;
+const CACHE_SYMLINKS = 1 << 23;
+const NO_OPENDIR_SUPPORT = 1 << 24;
+const INIT_EXT = 1 << 30;
 
 function init(major: number, minor: number, flags: number) {
   const twin = new Twin(kernfsCreateRoot(() => 0));
@@ -19,8 +24,19 @@ t.test('INIT answers with the version both understand and asks for what is neede
   t.equal(error, 0);
   t.equal(body.length, 64);
   t.equal(body.readUInt32LE(0), 7);
-  t.equal(body.readUInt32LE(4), 38);
-  t.equal(body.readUInt32LE(12), ATOMIC_O_TRUNC | BIG_WRITES | PARALLEL_DIROPS | MAX_PAGES);
+  t.equal(body.readUInt32LE(4), 42);
+  t.equal(
+    body.readUInt32LE(12),
+    ATOMIC_O_TRUNC |
+      BIG_WRITES |
+      AUTO_INVAL_DATA |
+      DO_READDIRPLUS |
+      PARALLEL_DIROPS |
+      MAX_PAGES |
+      CACHE_SYMLINKS |
+      NO_OPENDIR_SUPPORT |
+      INIT_EXT,
+  );
   t.equal(body.readUInt32LE(20), 8192, 'max_write is more than a store takes');
   t.equal(body.readUInt32LE(24), 1, 'times have nanoseconds');
   t.equal(body.readUInt16LE(28), 256);
@@ -30,6 +46,11 @@ t.test('an older kernel gets its own version and only what it offers', async (t)
   const { body } = init(7, 31, ATOMIC_O_TRUNC);
   t.equal(body.readUInt32LE(4), 31);
   t.equal(body.readUInt32LE(12), ATOMIC_O_TRUNC);
+});
+
+t.test('a kernel that cuts link texts at the size of the link does not keep them', async (t) => {
+  t.equal(init(7, 41, -1).body.readUInt32LE(12) & CACHE_SYMLINKS, 0);
+  t.equal(init(7, 42, -1).body.readUInt32LE(12) & CACHE_SYMLINKS, CACHE_SYMLINKS);
 });
 
 t.test('a kernel that is too old is refused with a line in the log', async (t) => {

@@ -4,10 +4,14 @@
  * @module
  */
 
+import type { Notifier } from '../../src/fuse/cache.js';
 import type { FuseDevice } from '../../src/fuse/device.js';
 import { Session } from '../../src/fuse/session.js';
 import type { KernfsDir } from '../../src/kernfs/dir.js';
 import { FuseOp } from '../../src/uapi/fuse.js';
+
+const INVAL_INODE = 2;
+const INVAL_ENTRY = 3;
 
 export interface TwinReply {
   unique: number;
@@ -18,6 +22,8 @@ export interface TwinReply {
 
 export class TwinDevice implements FuseDevice {
   readonly replies: TwinReply[] = [];
+  /** Notifications in the order in which they were sent, as `INVAL_INODE NODE` and `INVAL_ENTRY PARENT NAME`. */
+  readonly invalidations: string[] = [];
 
   receive(): Promise<void> {
     return Promise.resolve();
@@ -25,11 +31,21 @@ export class TwinDevice implements FuseDevice {
 
   send(message: Buffer): void {
     if (message.readUInt32LE(0) !== message.length) throw new Error('a reply of a wrong length');
-    this.replies.push({
-      unique: Number(message.readBigUInt64LE(8)),
-      error: message.readInt32LE(4),
-      body: Buffer.from(message.subarray(16)),
-    });
+    const unique = Number(message.readBigUInt64LE(8));
+    const error = message.readInt32LE(4);
+    const subject = message.length >= 24 ? message.readBigUInt64LE(16) : 0n;
+    if (unique === 0 && error === INVAL_INODE) {
+      if (message.length !== 40 || !message.subarray(24).equals(Buffer.alloc(16)))
+        throw new Error('INVAL_INODE of a part');
+      this.invalidations.push(`INVAL_INODE ${subject}`);
+    } else if (unique === 0 && error === INVAL_ENTRY) {
+      const length = message.readUInt32LE(24);
+      if (message.readUInt32LE(28) !== 0 || message.length !== 32 + length + 1 || message.at(-1) !== 0)
+        throw new Error('a malformed INVAL_ENTRY');
+      this.invalidations.push(`INVAL_ENTRY ${subject} ${message.toString('utf8', 32, 32 + length)}`);
+    } else {
+      this.replies.push({ unique, error, body: Buffer.from(message.subarray(16)) });
+    }
   }
 
   close(): void {}
@@ -54,15 +70,38 @@ export function encode(...fields: Field[]): Buffer {
 export const u32 = (value: number): Field => [32, value];
 export const u64 = (value: number): Field => [64, value];
 
+/** A notifier that sends at once, or when the test says so. */
+export class TwinNotifier implements Notifier {
+  readonly posts: Buffer[][] = [];
+  held = false;
+
+  constructor(readonly device: TwinDevice) {}
+
+  post(messages: readonly Buffer[]): void {
+    this.posts.push([...messages]);
+    if (!this.held) this.run();
+  }
+
+  get idle(): boolean {
+    return this.posts.length === 0;
+  }
+
+  /** Sends everything posted. */
+  run(): void {
+    for (const messages of this.posts.splice(0)) for (const message of messages) this.device.send(message);
+  }
+}
+
 export class Twin {
   readonly device = new TwinDevice();
+  readonly notifier = new TwinNotifier(this.device);
   readonly session: Session;
   readonly log: string[] = [];
   #unique = 0;
 
   constructor(readonly root: KernfsDir) {
-    this.session = new Session(root, this.device, (text) => this.log.push(text));
-    root.root.observers.add(this.session.handles);
+    this.session = new Session(root, this.device, this.notifier, (text) => this.log.push(text));
+    root.root.observers.add(this.session.handles).add(this.session.cache);
   }
 
   /** Sends a request. @returns its number */

@@ -8,7 +8,7 @@ const skip = noMounts() ?? false;
 /** Starts a writer that sleeps in a store. */
 async function blockedWriter(t: Test, mounted: MountedSample) {
   const before = Number(mounted.read('attrs/blocked'));
-  const writer = spawn('bash', ['-c', 'echo x > "$0"', mounted.path('attrs/block')]);
+  const writer = spawn('bash', ['--norc', '-c', 'echo x > "$0"', mounted.path('attrs/block')]);
   const exited = once(writer, 'exit');
   t.teardown(() => {
     writer.kill('SIGKILL');

@@ -9,7 +9,7 @@ const CLIENTS = 8;
 /** Runs a script in as many shells at once; `$N` is the number of each. @returns what each wrote */
 function together(t: Test, { dir }: MountedSample, script: string): Promise<string[]> {
   const runs = Array.from({ length: CLIENTS }, async (_, n) => {
-    const child = spawn('bash', ['-c', `exec 2>&1; ${script}`], {
+    const child = spawn('bash', ['--norc', '-c', `exec 2>&1; ${script}`], {
       cwd: dir,
       env: { ...process.env, N: String(n), LC_ALL: 'C' },
     });

@@ -39,7 +39,7 @@ t.test('one type of a GPU at a time: the others have nothing left', { skip: miss
     echo 1 > '${dir}/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001/remove'
     cat nvidia-222/available_instances nvidia-229/available_instances
   `;
-  const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], { encoding: 'utf8' });
   t.equal(stdout, '16\n1\n15\n0\n16\n1\n');
   t.match(stderr, /No space left on device/);
   t.equal(mdevfs('umount', dir).status, 0);

@@ -25,7 +25,7 @@ t.test('mount.sh mounts, says what to try, and that works', { skip }, async (t) 
   const type = script[0]!.replace('cd ', '');
   const before = Number(run('cat', [`${type}/available_instances`]).stdout);
   script.splice(4, 0, 'cat available_instances');
-  const tried = run('bash', ['-ec', script.join('\n')]);
+  const tried = run('bash', ['--norc', '-ec', script.join('\n')]);
   t.equal(tried.stderr, '');
   t.equal(tried.status, 0);
   t.match(tried.stdout, new RegExp(`^${before}\n`));

@@ -132,7 +132,7 @@ export class MountedSample {
 
   /** Runs a script in the tree's directory; `$D` is the directory too. */
   sh(script: string): { status: number | null; stdout: string; stderr: string } {
-    const { status, stdout, stderr } = spawnSync('bash', ['-c', script], {
+    const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], {
       cwd: this.dir,
       env: { ...process.env, D: this.dir, LC_ALL: 'C' },
       encoding: 'utf8',

@@ -1,0 +1,39 @@
+/**
+ * The notifier's thread: takes posts in order and writes their messages to /dev/fuse.
+ * @module
+ */
+
+import { writeSync } from 'node:fs';
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { NotifierData } from './notifier.js';
+import { NotifierClock } from './notifier-clock.js';
+
+// An error is an answer here, and nobody reads its stack.
+Error.stackTraceLimit = 0;
+
+const { fd, clock: memory, port } = workerData as NotifierData;
+const clock = new NotifierClock(memory);
+
+function send(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at < bytes.length; ) {
+    const length = view.getUint32(at, true);
+    try {
+      writeSync(fd, bytes, at, length);
+    } catch {
+      // ENOENT: the kernel has forgotten the name already, or nobody waits for the answer any more. Otherwise the
+      // mount is gone, and the main thread hears of that.
+    }
+    at += length;
+  }
+}
+
+for (;;) {
+  clock.wait();
+  const post = receiveMessageOnPort(port)?.message as Uint8Array | null | undefined;
+  if (post === null) break;
+  if (post === undefined) continue;
+  send(post);
+  clock.done();
+}
+port.close();
