@@ -141,7 +141,9 @@ export class Session implements Mount {
     if (renumbered?.parent) this.cache.forgetName(renumbered.parent, renumbered.name);
     reply
       .then(
-        (late) => late && this.#answer(sleeper, late),
+        (late) => {
+          if (late) this.#answer(sleeper, late);
+        },
         (error: unknown) => this.#fail(sleeper, error),
       )
       .finally(() => this.#sleeping.delete(unique));
@@ -212,10 +214,10 @@ export class Session implements Mount {
    * waiting for a lock that they hold.
    */
   #send(opcode: number, reply: Reply): void {
-    if (opcode !== FuseOp.WRITE) return this.device.send(reply);
-    const entries = this.#outdatedEntries();
-    if (entries.length > 0 || !this.notifier.idle) this.notifier.post([...entries, reply]);
-    else this.device.send(reply);
+    const entries = opcode === FuseOp.WRITE ? this.#outdatedEntries() : [];
+    const clean = opcode !== FuseOp.WRITE || (entries.length === 0 && this.notifier.idle);
+    if (clean) this.device.send(reply);
+    else this.notifier.post([...entries, reply]);
   }
 
   /** Something changed. Outside of a request, whatever else changes in the same turn goes with it. */

@@ -90,13 +90,14 @@ export class FuseTransport implements Transport {
       `max_read=${MAX_READ}`,
       `subtype=${MOUNT_SOURCE}`,
     ];
+    const notifier = await startNotifier(fd);
     try {
       await run('mount', ['-i', '-t', 'fuse', '-o', mountOptions.join(), MOUNT_SOURCE, dir], fd);
     } catch (error) {
+      await notifier.close();
       closeSync(fd);
       throw error;
     }
-    const notifier = startNotifier(fd);
     const device = openDevice(fd, this.#loop, () => notifier.close());
     const session = new Session(root, device, notifier, options.log);
     if (options.counts) session.counts.addFile(options.counts);

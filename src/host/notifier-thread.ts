@@ -28,6 +28,7 @@ function send(bytes: Uint8Array): void {
   }
 }
 
+port.postMessage('runs');
 for (;;) {
   clock.wait();
   const post = receiveMessageOnPort(port)?.message as Uint8Array | null | undefined;

@@ -26,18 +26,19 @@ export interface NotifierThread extends Notifier {
 }
 
 /**
- * Starts the thread for a mount.
+ * Starts the thread for a mount, and comes back when it runs.
  * @param fd descriptor of /dev/fuse; it must stay open until the notifier is closed
  */
-export function startNotifier(fd: number): NotifierThread {
+export async function startNotifier(fd: number): Promise<NotifierThread> {
   const { port1, port2 } = new MessageChannel();
   const clock = new NotifierClock();
   const workerData: NotifierData = { fd, clock: clock.memory, port: port2 };
   const worker = new Worker(threadFile, { workerData, transferList: [port2], execArgv: [], stdin: false });
+  const ended = once(worker, 'exit');
+  await once(port1, 'message');
   // Neither keeps the process alive.
   worker.unref();
   port1.unref();
-  const ended = once(worker, 'exit');
   return {
     post(messages) {
       // One piece of memory of its own that can change hands; each message begins with its length.
