@@ -298,7 +298,9 @@ const ueventPart = [
 
 const nodePart = [
   new AttributeGroup<Device>({
-    attributes: [{ name: 'dev', mode: 0o444, show: (device) => `${formatDevt(device.devt!)}\n` }],
+    attributes: [
+      { name: 'dev', mode: 0o444, constant: true, show: (device) => `${formatDevt(device.devt!)}\n` },
+    ],
   }),
 ];
 

@@ -55,13 +55,18 @@ const PAGE_SIZE = 4096;
 const moduleGroup = new AttributeGroup<Module>({
   attributes: [
     ueventWriteOnly,
-    { name: 'coresize', mode: 0o444, show: (module) => `${module.image.coresize ?? PAGE_SIZE}\n` },
-    { name: 'initsize', mode: 0o444, show: () => '0\n' },
+    {
+      name: 'coresize',
+      mode: 0o444,
+      constant: true,
+      show: (module) => `${module.image.coresize ?? PAGE_SIZE}\n`,
+    },
+    { name: 'initsize', mode: 0o444, constant: true, show: () => '0\n' },
     { name: 'initstate', mode: 0o444, show: (module) => `${module.state}\n` },
     { name: 'refcnt', mode: 0o444, show: (module) => `${module.refcount}\n` },
     { name: 'taint', mode: 0o444, show: (module) => `${module.image.taint ?? ''}\n` },
-    { name: 'srcversion', mode: 0o444, show: (module) => `${module.image.srcversion}\n` },
-    { name: 'version', mode: 0o444, show: (module) => `${module.image.version}\n` },
+    { name: 'srcversion', mode: 0o444, constant: true, show: (module) => `${module.image.srcversion}\n` },
+    { name: 'version', mode: 0o444, constant: true, show: (module) => `${module.image.version}\n` },
   ],
   isVisible: (module, { name }) =>
     (name !== 'srcversion' || module.image.srcversion !== undefined) &&

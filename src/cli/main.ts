@@ -28,6 +28,7 @@ program
       .choices(['fuse', 'fuse-native'])
       .default('fuse'),
   )
+  .option('--no-passthrough', 'answer every read in the daemon, also of what never changes')
   .option('--foreground', 'stay, instead of leaving a daemon behind')
   .action(async (dir: string, options: MountCommandOptions) => {
     const { mount } = await import('./mount.js');

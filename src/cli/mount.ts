@@ -18,6 +18,8 @@ export interface MountCommandOptions {
   fixture?: string;
   transport: TransportName;
   foreground?: boolean;
+  /** Whether reads may be passed through to the kernel. */
+  passthrough: boolean;
 }
 
 interface Wanted {
@@ -26,15 +28,16 @@ interface Wanted {
   /** Whether the user asked for this fixture, and not for whatever there is. */
   named: boolean;
   transport: TransportName;
+  passthrough: boolean;
 }
 
 const FUSE_DEVICE = '/dev/fuse';
 
 /** @returns the exit code */
 export async function mount(path: string, options: MountCommandOptions): Promise<number> {
-  const { transport } = options;
+  const { transport, passthrough } = options;
   const fixture = fixtureFile(options.fixture ?? DEFAULT_FIXTURE);
-  const wanted = { fixture, named: options.fixture !== undefined, transport };
+  const wanted = { fixture, named: options.fixture !== undefined, transport, passthrough };
   if (transport === 'fuse') assertMayMount();
   const dir = canonical(path);
   // Whoever started this process as a daemon looked already, and holds the lock.
@@ -46,9 +49,11 @@ export async function mount(path: string, options: MountCommandOptions): Promise
 
 async function mountInBackground(dir: string, wanted: Wanted): Promise<number> {
   if (!(await prepare(dir, wanted))) return alreadyMounted(dir);
-  const { fixture, transport } = wanted;
+  const { fixture, transport, passthrough } = wanted;
   const log = logFileOf(dir);
-  const command = ['mount', '--foreground', '--transport', transport, '--fixture', fixture, '--', dir];
+  const command = ['mount', '--foreground', '--transport', transport, '--fixture', fixture];
+  if (!passthrough) command.push('--no-passthrough');
+  command.push('--', dir);
   const { pid, faults, exitCode } = await startDaemon(command, log);
   if (faults.length > 0) throw new CommandError(faults, exitCode);
   // This process is not the one that answers, so it may look.
@@ -108,9 +113,12 @@ async function prepare(dir: string, wanted: Wanted): Promise<boolean> {
     case 'foreign':
       throw failure(`${dir}: ${state.mount.type} is mounted there; choose another directory`);
     case 'served': {
-      const { fixture, transport } = state.record;
-      if (transport === wanted.transport && (!wanted.named || fixture === wanted.fixture)) return false;
-      throw failure(`${dir}: already shows ${fixture} over ${transport}; mdevfs umount ${dir} first`);
+      const { fixture, transport, noPassthrough } = state.record;
+      const passes = noPassthrough === null;
+      const fits = transport === wanted.transport && (wanted.passthrough || !passes);
+      if (fits && (!wanted.named || fixture === wanted.fixture)) return false;
+      const how = passes ? `${transport} with passthrough` : transport;
+      throw failure(`${dir}: already shows ${fixture} over ${how}; mdevfs umount ${dir} first`);
     }
   }
 }

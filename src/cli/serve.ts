@@ -21,6 +21,8 @@ export interface ServeOptions {
   /** Absolute path of the fixture. */
   fixture: string;
   transport: TransportName;
+  /** Whether reads may be passed through to the kernel. */
+  passthrough: boolean;
   /** Where this process writes its log, when it is a daemon. */
   log: string | null;
 }
@@ -50,7 +52,7 @@ function transportOf(name: TransportName): Transport {
 /** @returns the exit code, when the tree is no longer served */
 export async function serve(
   dir: string,
-  { fixture, transport, log: logFile }: ServeOptions,
+  { fixture, transport, passthrough, log: logFile }: ServeOptions,
 ): Promise<number> {
   const record = {
     dir,
@@ -58,6 +60,7 @@ export async function serve(
     started: startTime(process.pid)!,
     fixture,
     transport,
+    noPassthrough: null,
     log: logFile,
     since: null,
   };
@@ -68,12 +71,17 @@ export async function serve(
     const machine = machineOf(fixture);
     recorded = takeRecord(record);
     if (!recorded) throw failure(`${dir}: another mdevfs is about to mount there`);
-    const mounted = await transportOf(transport).mount(machine.sysfs, dir, { log, counts: machine.control });
+    const mounted = await transportOf(transport).mount(machine.sysfs, dir, {
+      log,
+      counts: machine.control,
+      passthrough,
+    });
     const end = (): void => {
       mounted.unmount().catch((error: Error) => log(`mdevfs: ${dir}: ${error.message}`));
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
-    updateRecord({ ...record, since: new Date().toISOString() });
+    const noPassthrough = mounted.noPassthrough ?? null;
+    updateRecord({ ...record, noPassthrough, since: new Date().toISOString() });
     if (!reportToStarter({ faults: [], exitCode: 0 })) process.stdout.write(`${dir}\n`);
     await mounted.done;
     return 0;

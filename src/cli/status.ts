@@ -21,6 +21,8 @@ interface Status {
   pid: number | null;
   fixture: string | null;
   transport: string | null;
+  /** Why reads of constant attributes are not passed through to the kernel; null when they are. */
+  noPassthrough: string | null;
   since: string | null;
   log: string | null;
 }
@@ -34,15 +36,18 @@ function statusOf(dir: string, record: MountRecord | undefined): Status {
     pid: record?.pid ?? null,
     fixture: record?.fixture ?? null,
     transport: record?.transport ?? null,
+    noPassthrough: record?.noPassthrough ?? null,
     since: record?.since ?? null,
     log: record?.log ?? null,
   };
 }
 
-function lineOf({ dir, state, pid, fixture, transport }: Status): string {
+function lineOf({ dir, state, pid, fixture, transport, noPassthrough }: Status): string {
   const parts = [state];
   if (fixture) parts.push(basename(fixture, '.json'));
-  if (transport) parts.push(`over ${transport}`);
+  if (transport === 'fuse')
+    parts.push(`over fuse, ${noPassthrough ? `no passthrough (${noPassthrough})` : 'passthrough'}`);
+  else if (transport) parts.push(`over ${transport}`);
   if (pid !== null) parts.push(`daemon ${pid}`);
   return `${dir}: ${parts.join(', ')}`;
 }

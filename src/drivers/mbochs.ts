@@ -33,7 +33,9 @@ const typeOf = (mdev: MdevDevice) => mdev.mdevType as MbochsType;
 
 const vendorGroup = new AttributeGroup<MdevDevice>({
   name: 'vendor',
-  attributes: [{ name: 'memory', mode: 0o444, show: (mdev) => `${typeOf(mdev).mbytes} MB\n` }],
+  attributes: [
+    { name: 'memory', mode: 0o444, constant: true, show: (mdev) => `${typeOf(mdev).mbytes} MB\n` },
+  ],
 });
 
 function mbochsDriver(sample: () => SampleParent, mbytes: number): MdevDriver {

@@ -36,7 +36,9 @@ const typeOf = (mdev: MdevDevice) => mdev.mdevType as MdpyType;
 
 const vendorGroup = new AttributeGroup<MdevDevice>({
   name: 'vendor',
-  attributes: [{ name: 'resolution', mode: 0o444, show: (mdev) => `${typeOf(mdev).resolution}\n` }],
+  attributes: [
+    { name: 'resolution', mode: 0o444, constant: true, show: (mdev) => `${typeOf(mdev).resolution}\n` },
+  ],
 });
 
 function mdpyDriver(sample: () => SampleParent, maxInstances: number): MdevDriver {

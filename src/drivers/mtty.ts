@@ -27,7 +27,9 @@ class MttyType extends MdevType {
 
 const vendorGroup = new AttributeGroup<MdevDevice>({
   name: 'vendor',
-  attributes: [{ name: 'sample_mdev_dev', mode: 0o444, show: (mdev) => `This is MDEV ${mdev.uuid}\n` }],
+  attributes: [
+    { name: 'sample_mdev_dev', mode: 0o444, constant: true, show: (mdev) => `This is MDEV ${mdev.uuid}\n` },
+  ],
 });
 
 const portsOf = (mdev: MdevDevice) => (mdev.mdevType as MttyType).ports;

@@ -39,8 +39,11 @@ export const cachedForAnHour: Timeouts = { entry: 3600, attr: 3600 };
 
 /** Sends messages from a thread that may wait. */
 export interface Notifier {
-  /** Sends the messages in order, after all that were posted before. */
-  post(messages: readonly Buffer[]): void;
+  /**
+   * Sends the messages in order, after all that were posted before.
+   * @param to the mount of the tree, or that of the backing files
+   */
+  post(messages: readonly Buffer[], to?: 'tree' | 'backings'): void;
   /** Whether everything posted has been sent. */
   readonly idle: boolean;
 }

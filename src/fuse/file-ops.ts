@@ -23,6 +23,7 @@ import {
   encodeU64Out,
   FOPEN_DIRECT_IO,
   FOPEN_PARALLEL_DIRECT_WRITES,
+  FOPEN_PASSTHROUGH,
   FUSE_LSEEK_OUT_SIZE,
   FUSE_OPEN_OUT_SIZE,
   FUSE_POLL_OUT_SIZE,
@@ -59,7 +60,10 @@ export const fileOps: Operations = {
     if (flags & O_DIRECT) throw new KernelError(Errno.EINVAL);
     if (flags & O_TRUNC) file.setattr({ size: 0 });
     const reply = newReply(FUSE_OPEN_OUT_SIZE);
-    encodeOpenOut(reply, REPLY_BODY, mount.handles.add(open), OPEN_FLAGS);
+    const backing = mount.backings?.opened(file);
+    if (backing !== undefined) open.see();
+    const openFlags = backing === undefined ? OPEN_FLAGS : FOPEN_PASSTHROUGH;
+    encodeOpenOut(reply, REPLY_BODY, mount.handles.add(open), openFlags, backing);
     return reply;
   },
 
@@ -75,7 +79,8 @@ export const fileOps: Operations = {
   },
 
   [FuseOp.RELEASE](mount, request) {
-    mount.handles.release(decodeFh(request.body));
+    const file = mount.handles.release(decodeFh(request.body));
+    if (file && !mount.handles.isOpen(file)) mount.backings?.closed(file);
     return newReply(0);
   },
 

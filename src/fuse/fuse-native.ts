@@ -87,6 +87,7 @@ export class FuseNativeTransport implements Transport {
     done.then(() => clearInterval(look));
     return {
       done,
+      noPassthrough: 'libfuse 2 has none',
       async unmount() {
         if (await isMounted(dir)) await settled((unmounted) => fuse.unmount(unmounted));
         finish();

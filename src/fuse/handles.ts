@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { KernfsOpenFile } from '../kernfs/file.js';
+import type { KernfsFile, KernfsOpenFile } from '../kernfs/file.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import type { KernfsObserver } from '../kernfs/notify.js';
 import { Errno, KernelError } from '../lib/errno.js';
@@ -32,7 +32,8 @@ export class HandleTable implements KernfsObserver {
     return file;
   }
 
-  release(fh: number): void {
+  /** @returns the file that was open */
+  release(fh: number): KernfsFile | undefined {
     const file = this.#open.get(fh)?.file;
     if (file) {
       const count = this.#counts.get(file)! - 1;
@@ -41,6 +42,7 @@ export class HandleTable implements KernfsObserver {
     }
     this.#open.delete(fh);
     this.#pollers.delete(fh);
+    return file;
   }
 
   isOpen(node: KernfsNode): boolean {

@@ -9,6 +9,7 @@ import { KernfsFile } from '../kernfs/file.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { Sleeps } from '../lib/sleep.js';
+import type { BackingFiles } from './backing.js';
 import type { KernelCache, Timeouts } from './cache.js';
 import type { HandleTable } from './handles.js';
 import type { NodeTable } from './nodes.js';
@@ -19,6 +20,8 @@ export interface Mount {
   readonly nodes: NodeTable;
   readonly handles: HandleTable;
   readonly cache: KernelCache;
+  /** Undefined when reads are not passed through. */
+  readonly backings: BackingFiles | undefined;
   readonly timeouts: Timeouts;
 }
 

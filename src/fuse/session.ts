@@ -22,9 +22,11 @@ import {
   FUSE_KERNEL_VERSION,
   FUSE_OLDEST_MINOR_VERSION,
   FuseInit,
+  FuseInit2,
   FuseOp,
   fuseOpName,
 } from '../uapi/fuse.js';
+import { BackingFiles, type BackingRegistry } from './backing.js';
 import { cachedForAnHour, KernelCache, type Notifier } from './cache.js';
 import type { FuseDevice } from './device.js';
 import { dirOps } from './dir-ops.js';
@@ -73,21 +75,30 @@ export class Session implements Mount {
   readonly handles: HandleTable;
   readonly cache: KernelCache;
   readonly counts = new OperationCounts();
+  /** Settles when the kernel has said what it can do. */
+  readonly greeted: Promise<void>;
   readonly timeouts = cachedForAnHour;
   readonly #sleeping = new Map<number, Request>();
+  #backings: BackingFiles | undefined;
+  #greet!: () => void;
   /** Whether a request is being handled, whose end will take back what it outdated. */
   #handling = false;
 
   /**
    * @param notifier sends what must not be sent from here, see cache.ts
    * @param log takes faults of the emulation
+   * @param registry takes backing files; without it every read is answered here
    */
   constructor(
     readonly root: KernfsDir,
     readonly device: FuseDevice,
     readonly notifier: Notifier,
     readonly log: Log = console.error,
+    registry?: BackingRegistry,
   ) {
+    this.greeted = new Promise((resolve) => {
+      this.#greet = resolve;
+    });
     this.nodes = new NodeTable(root);
     this.handles = new HandleTable((kh) => this.#notify(pollWakeup(kh)));
     this.cache = new KernelCache(
@@ -95,17 +106,26 @@ export class Session implements Mount {
       (node) => this.handles.isOpen(node),
       () => this.#cachesOutdated(),
     );
+    if (registry) this.#backings = new BackingFiles(registry, (file) => this.handles.isOpen(file), log);
+  }
+
+  /** Undefined when reads are not passed through, because nobody can, or the kernel cannot. */
+  get backings(): BackingFiles | undefined {
+    return this.#backings;
   }
 
   /** Serves requests until the file system is unmounted or the device is closed. */
   async serve(): Promise<void> {
     const { observers } = this.root.root;
     observers.add(this.handles).add(this.cache);
+    if (this.#backings) observers.add(this.#backings);
     try {
       await this.device.receive((message) => this.handle(message));
     } finally {
       observers.delete(this.handles);
       observers.delete(this.cache);
+      if (this.#backings) observers.delete(this.#backings);
+      this.#greet();
     }
   }
 
@@ -164,20 +184,22 @@ export class Session implements Mount {
   }
 
   #init(request: Request): Reply {
-    const { major, minor, flags } = decodeInitIn(request.body);
+    const { major, minor, flags, flags2 } = decodeInitIn(request.body);
     if (major !== FUSE_KERNEL_VERSION || minor < FUSE_OLDEST_MINOR_VERSION) {
       this.log(`mdevfs: this kernel speaks FUSE ${major}.${minor}; 7.${FUSE_OLDEST_MINOR_VERSION} is needed`);
       throw new KernelError(EPROTO);
     }
+    if (!(flags2 & FuseInit2.PASSTHROUGH)) this.#backings = undefined;
+    this.#greet();
     const reply = newReply(FUSE_INIT_OUT_SIZE);
     const wanted = minor < KEEPS_LINKS_OF_ANY_SIZE ? WANTED_FLAGS : WANTED_FLAGS | FuseInit.CACHE_SYMLINKS;
     encodeInitOut(reply, REPLY_BODY, {
       minor: Math.min(minor, FUSE_KERNEL_MINOR_VERSION),
       flags: flags & wanted,
-      flags2: 0,
+      flags2: this.#backings ? FuseInit2.PASSTHROUGH : 0,
       maxWrite: MAX_WRITE,
       maxPages: MAX_PAGES,
-      maxStackDepth: 0,
+      maxStackDepth: this.#backings ? 1 : 0,
     });
     return reply;
   }
@@ -233,6 +255,8 @@ export class Session implements Mount {
   /** Takes back attributes and listings now, and returns the messages that take back names. */
   #outdatedEntries(): Buffer[] {
     for (const message of this.cache.takeInodes()) this.#notify(message);
+    const backings = this.#backings?.takeOutdated() ?? [];
+    if (backings.length > 0) this.notifier.post(backings, 'backings');
     const entries = this.cache.takeEntries();
     for (const message of entries) this.#noteNotification(message);
     return entries;

@@ -17,6 +17,8 @@ export interface MountOptions {
   log?: Log;
   /** A directory of the tree to show the counts of operations in, as the file `ops`. */
   counts?: KernfsDir;
+  /** Whether the kernel may serve reads of constant attributes by itself, where it can; true when not given. */
+  passthrough?: boolean;
 }
 
 export interface Mounted {
@@ -27,6 +29,8 @@ export interface Mounted {
   unmount(): Promise<void>;
   /** Settles when the tree is no longer served, whoever unmounted it. */
   readonly done: Promise<void>;
+  /** Why reads of constant attributes are not passed through to the kernel; undefined when they are. */
+  readonly noPassthrough: string | undefined;
 }
 
 export interface Transport {

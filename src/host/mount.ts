@@ -8,10 +8,12 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import createDebug from 'debug';
-import { bestLoop, type Loop, openDevice } from '../fuse/device.js';
+import { BackingSession } from '../fuse/backing-session.js';
+import { bestLoop, type FuseDevice, type Loop, openDevice } from '../fuse/device.js';
 import { Session } from '../fuse/session.js';
 import type { Mounted, MountOptions, Transport } from '../fuse/transport.js';
 import type { KernfsDir } from '../kernfs/dir.js';
+import { BackingMount } from './backing-mount.js';
 import { mountAt } from './mountinfo.js';
 import { startNotifier } from './notifier.js';
 
@@ -21,6 +23,17 @@ const debug = createDebug('mdevfs:host');
 export const MOUNT_SOURCE = 'mdevfs';
 
 const MAX_READ = 128 * 1024;
+
+const mountOptions = [
+  'fd=3',
+  'rootmode=40000',
+  'user_id=0',
+  'group_id=0',
+  'default_permissions',
+  'allow_other',
+  `max_read=${MAX_READ}`,
+  `subtype=${MOUNT_SOURCE}`,
+];
 
 /**
  * Runs a command to its end.
@@ -79,30 +92,31 @@ export class FuseTransport implements Transport {
    */
   async mount(root: KernfsDir, dir: string, options: MountOptions = {}): Promise<Mounted> {
     const { O_RDWR, O_NONBLOCK } = constants;
-    const fd = openSync('/dev/fuse', this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR);
-    const mountOptions = [
-      'fd=3',
-      'rootmode=40000',
-      'user_id=0',
-      'group_id=0',
-      'default_permissions',
-      'allow_other',
-      `max_read=${MAX_READ}`,
-      `subtype=${MOUNT_SOURCE}`,
-    ];
-    const notifier = await startNotifier(fd);
+    const openFlags = this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR;
+    const fd = openSync('/dev/fuse', openFlags);
+    const backing = await backingMount(fd, openFlags, options);
+    const notifier = await startNotifier(fd, backing.mount?.fd);
     try {
       await run('mount', ['-i', '-t', 'fuse', '-o', mountOptions.join(), MOUNT_SOURCE, dir], fd);
     } catch (error) {
       await notifier.close();
+      await backing.mount?.close();
+      if (backing.mount) closeSync(backing.mount.fd);
       closeSync(fd);
       throw error;
     }
-    const device = openDevice(fd, this.#loop, () => notifier.close());
-    const session = new Session(root, device, notifier, options.log);
+    const closed = once(() => notifier.close());
+    const device = openDevice(fd, this.#loop, closed);
+    const session = new Session(root, device, notifier, options.log, backing.mount);
     if (options.counts) session.counts.addFile(options.counts);
+    if (backing.mount)
+      serveBackings(session, backing.mount, openDevice(backing.mount.fd, this.#loop, closed));
+    const done = session.serve().finally(() => backing.mount?.close());
+    await session.greeted;
     return {
-      done: session.serve(),
+      done,
+      noPassthrough:
+        backing.reason ?? (session.backings ? undefined : 'the kernel has no FUSE passthrough (Linux 6.9)'),
       async unmount() {
         try {
           if (mountAt(dir)) await umountAnyway(dir);
@@ -112,4 +126,32 @@ export class FuseTransport implements Transport {
       },
     };
   }
+}
+
+/** The mount for backing files, or why there is none. */
+async function backingMount(
+  fd: number,
+  openFlags: number,
+  { passthrough = true }: MountOptions,
+): Promise<{ mount?: BackingMount; reason?: string }> {
+  if (!passthrough) return { reason: 'switched off' };
+  try {
+    return { mount: await BackingMount.make(fd, openFlags) };
+  } catch (error) {
+    return { reason: (error as Error).message };
+  }
+}
+
+function serveBackings(session: Session, mount: BackingMount, device: FuseDevice): void {
+  new BackingSession(session.backings!, device).serve().catch((error: Error) => {
+    session.log(`mdevfs: backing files: ${error.message}`);
+  });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }

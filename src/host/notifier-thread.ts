@@ -5,16 +5,16 @@
 
 import { writeSync } from 'node:fs';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { NotifierData } from './notifier.js';
+import type { NotifierData, Post } from './notifier.js';
 import { NotifierClock } from './notifier-clock.js';
 
 // An error is an answer here, and nobody reads its stack.
 Error.stackTraceLimit = 0;
 
-const { fd, clock: memory, port } = workerData as NotifierData;
+const { clock: memory, port } = workerData as NotifierData;
 const clock = new NotifierClock(memory);
 
-function send(bytes: Uint8Array): void {
+function send({ fd, bytes }: Post): void {
   const view = new DataView(bytes.buffer);
   for (let at = 0; at < bytes.length; ) {
     const length = view.getUint32(at, true);
@@ -31,7 +31,7 @@ function send(bytes: Uint8Array): void {
 port.postMessage('runs');
 for (;;) {
   clock.wait();
-  const post = receiveMessageOnPort(port)?.message as Uint8Array | null | undefined;
+  const post = receiveMessageOnPort(port)?.message as Post | null | undefined;
   if (post === null) break;
   if (post === undefined) continue;
   send(post);

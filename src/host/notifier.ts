@@ -5,7 +5,7 @@
  */
 
 import { once } from 'node:events';
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Notifier } from '../fuse/cache.js';
 import { NotifierClock } from './notifier-clock.js';
 
@@ -13,11 +13,15 @@ const threadFile = new URL('./notifier-thread.js', import.meta.url);
 
 /** What the thread begins with. */
 export interface NotifierData {
-  /** The descriptor of /dev/fuse. */
-  fd: number;
   clock: SharedArrayBuffer;
-  /** Where the messages come in. */
-  port: import('node:worker_threads').MessagePort;
+  /** Where the posts come in. */
+  port: MessagePort;
+}
+
+/** Messages one after the other, each beginning with its length, and the descriptor that they are for. */
+export interface Post {
+  fd: number;
+  bytes: Uint8Array;
 }
 
 export interface NotifierThread extends Notifier {
@@ -26,13 +30,14 @@ export interface NotifierThread extends Notifier {
 }
 
 /**
- * Starts the thread for a mount, and comes back when it runs.
- * @param fd descriptor of /dev/fuse; it must stay open until the notifier is closed
+ * Starts the thread for a mount, and comes back when it runs. The descriptors must stay open until it is closed.
+ * @param tree descriptor of /dev/fuse of the tree's mount
+ * @param backings that of the mount of the backing files, if there is one
  */
-export async function startNotifier(fd: number): Promise<NotifierThread> {
+export async function startNotifier(tree: number, backings?: number): Promise<NotifierThread> {
   const { port1, port2 } = new MessageChannel();
   const clock = new NotifierClock();
-  const workerData: NotifierData = { fd, clock: clock.memory, port: port2 };
+  const workerData: NotifierData = { clock: clock.memory, port: port2 };
   const worker = new Worker(threadFile, { workerData, transferList: [port2], execArgv: [], stdin: false });
   const ended = once(worker, 'exit');
   await once(port1, 'message');
@@ -40,10 +45,11 @@ export async function startNotifier(fd: number): Promise<NotifierThread> {
   worker.unref();
   port1.unref();
   return {
-    post(messages) {
-      // One piece of memory of its own that can change hands; each message begins with its length.
+    post(messages, to = 'tree') {
+      // Memory of its own, that can change hands.
       const bytes = Uint8Array.from(Buffer.concat(messages));
-      port1.postMessage(bytes, [bytes.buffer]);
+      const post: Post = { fd: to === 'tree' ? tree : backings!, bytes };
+      port1.postMessage(post, [bytes.buffer]);
       clock.posted();
     },
     get idle() {

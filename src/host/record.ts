@@ -25,6 +25,8 @@ export interface MountRecord {
   started: number;
   fixture: string;
   transport: string;
+  /** Why reads of constant attributes are not passed through to the kernel; null when they are. */
+  noPassthrough: string | null;
   log: string | null;
   /** When the tree was mounted, as ISO 8601; null while the daemon is still at it. */
   since: string | null;

@@ -35,9 +35,9 @@ export interface IommuGroupOptions {
 
 const groupAttributes = new AttributeGroup<IommuGroup>({
   attributes: [
-    { name: 'reserved_regions', mode: 0o444, show: (group) => group.reservedRegions },
+    { name: 'reserved_regions', mode: 0o444, constant: true, show: (group) => group.reservedRegions },
     { name: 'type', mode: 0o644, show: (group) => `${group.type}\n`, store: typeStore },
-    { name: 'name', mode: 0o444, show: (group) => `${group.name}\n` },
+    { name: 'name', mode: 0o444, constant: true, show: (group) => `${group.name}\n` },
   ],
   isVisible: (group, { name }) => name !== 'name' || group.name !== undefined,
 });

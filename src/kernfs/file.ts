@@ -32,6 +32,8 @@ export interface KernfsFileOps {
   readonly size: number;
   /** The whole text of the file. Cut to a page less one byte. */
   show?(): string;
+  /** Whether the text is the same as long as the file exists. */
+  readonly constant?: boolean;
   /** Bytes of a binary file. */
   read?(offset: number, length: number): Uint8Array;
   /**
@@ -83,6 +85,12 @@ export class KernfsFile extends KernfsNode {
   }
 }
 
+/** The text of a file as a reader gets it. */
+export function showText(ops: KernfsFileOps): Uint8Array {
+  const text = Buffer.from(ops.show!(), 'latin1');
+  return text.length < PAGE_SIZE ? text : text.subarray(0, PAGE_SIZE - 1);
+}
+
 /** An open file: a position in the text that was last shown (fs/seq_file.c) and the event last seen. */
 export class KernfsOpenFile {
   #rest: Uint8Array = Buffer.alloc(0);
@@ -117,8 +125,7 @@ export class KernfsOpenFile {
   private show_(): Uint8Array {
     this.file.assertActive();
     this.#event = this.file.event;
-    const text = Buffer.from(this.file.ops.show!(), 'latin1');
-    return text.length < PAGE_SIZE ? text : text.subarray(0, PAGE_SIZE - 1);
+    return showText(this.file.ops);
   }
 
   private readBytes_(offset: number, length: number): Uint8Array {
@@ -144,6 +151,11 @@ export class KernfsOpenFile {
     if (data.length === 0) return 0;
     const page = data.subarray(0, PAGE_SIZE);
     return file.ops.store!(page, offset);
+  }
+
+  /** Takes the present value as read, for a reader whose reads do not come here. */
+  see(): void {
+    this.#event = this.file.event;
   }
 
   /** poll(2) events: always readable and writable, exceptional while a notification is unseen. */

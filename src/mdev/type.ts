@@ -17,10 +17,15 @@ import type { MdevParent } from './parent.js';
 const typeGroup = new AttributeGroup<MdevType>({
   attributes: [
     { name: 'create', mode: 0o200, store: createStore },
-    { name: 'device_api', mode: 0o444, show: (type) => `${type.parent.driver.deviceApi}\n` },
-    { name: 'name', mode: 0o444, show: (type) => `${type.prettyName ?? type.sysfsName}\n` },
+    { name: 'device_api', mode: 0o444, constant: true, show: (type) => `${type.parent.driver.deviceApi}\n` },
+    { name: 'name', mode: 0o444, constant: true, show: (type) => `${type.prettyName ?? type.sysfsName}\n` },
     { name: 'available_instances', mode: 0o444, show: (type) => `${type.availableInstances}\n` },
-    { name: 'description', mode: 0o444, show: (type) => `${type.parent.driver.showDescription!(type)}\n` },
+    {
+      name: 'description',
+      mode: 0o444,
+      constant: true,
+      show: (type) => `${type.parent.driver.showDescription!(type)}\n`,
+    },
   ],
   isVisible: (type, { name }) => name !== 'description' || type.parent.driver.showDescription !== undefined,
 });

@@ -64,6 +64,12 @@ const read = (name: string, show: (device: PciDevice) => string): Attribute<PciD
   show: (device) => `${show(device)}\n`,
 });
 
+/** Something that is built into the function. */
+const constant = (name: string, show: (device: PciDevice) => string): Attribute<PciDevice> => ({
+  ...read(name, show),
+  constant: true,
+});
+
 const write = (
   name: string,
   show: (device: PciDevice) => string,
@@ -128,13 +134,13 @@ function resourceShow({ function: pciFunction }: PciDevice): string {
 
 export const pciDeviceGroup = new AttributeGroup<PciDevice>({
   attributes: [
-    read('vendor', (device) => hex(device.function.config.vendor, 4)),
-    read('device', (device) => hex(device.function.config.device, 4)),
-    read('subsystem_vendor', (device) => hex(device.function.subsystemVendor, 4)),
-    read('subsystem_device', (device) => hex(device.function.subsystemDevice, 4)),
-    read('revision', (device) => hex(device.function.config.revision, 2)),
-    read('class', (device) => hex(device.function.config.class, 6)),
-    read('modalias', modalias),
+    constant('vendor', (device) => hex(device.function.config.vendor, 4)),
+    constant('device', (device) => hex(device.function.config.device, 4)),
+    constant('subsystem_vendor', (device) => hex(device.function.subsystemVendor, 4)),
+    constant('subsystem_device', (device) => hex(device.function.subsystemDevice, 4)),
+    constant('revision', (device) => hex(device.function.config.revision, 2)),
+    constant('class', (device) => hex(device.function.config.class, 6)),
+    constant('modalias', modalias),
     read('resource', resourceShow),
     // The first vector of MSI stands in for the line; MSI-X does not.
     read('irq', (device) => String(device.vectorKind === 'msi' ? device.vectors[0] : device.irq)),

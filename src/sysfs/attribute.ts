@@ -14,6 +14,8 @@ export interface Attribute<T> {
   readonly mode: number;
   /** The text, usually with its newline. Throws the errno that read(2) gets. */
   show?(owner: T): string;
+  /** Whether the text is the same as long as the object lives. */
+  readonly constant?: boolean;
   /** Takes one write, whole. Throws the errno that write(2) gets; a promise when the operation blocks. */
   store?(owner: T, text: string): Sleeps<void>;
 }
@@ -43,9 +45,10 @@ export function attributeFile<T>(
 }
 
 function textOps<T>(attribute: Attribute<T>, owner: T) {
-  const { show, store } = attribute;
+  const { show, store, constant = false } = attribute;
   return {
     size: PAGE_SIZE,
+    constant,
     ...(show && { show: () => show.call(attribute, owner) }),
     ...(store && {
       store: (data: Uint8Array) =>

@@ -1,0 +1,110 @@
+/**
+ * The second FUSE mount, whose files stand behind passed-through attributes (backing.ts). Nobody but the kernel sees
+ * it: it is attached nowhere. Its files have the length of their text, are opened without asking, and their pages stay
+ * in memory, so that a warm read asks nobody.
+ *
+ * A file whose attribute is gone has the size of a page and no page: a read at any position in it is asked for, and
+ * is ENODEV.
+ * @module
+ */
+
+import { PAGE_SIZE } from '../kernfs/file.js';
+import { S_IFDIR, S_IFREG } from '../kernfs/node.js';
+import { Errno } from '../lib/errno.js';
+import {
+  decodeInitIn,
+  decodeName,
+  decodeReadIn,
+  encodeAttrOut,
+  encodeEntryOut,
+  encodeInitOut,
+  encodeOutHeader,
+  FUSE_ATTR_OUT_SIZE,
+  FUSE_ENTRY_OUT_SIZE,
+  FUSE_INIT_OUT_SIZE,
+  FUSE_KERNEL_MINOR_VERSION,
+  FUSE_ROOT_ID,
+  type FuseAttr,
+  FuseOp,
+} from '../uapi/fuse.js';
+import type { BackingFile, BackingFiles } from './backing.js';
+import { cachedForAnHour } from './cache.js';
+import type { FuseDevice } from './device.js';
+import { newReply, parseRequest, REPLY_BODY, type Reply, type Request, replyWith } from './request.js';
+
+function attributes(ino: number, mode: number, size: number): FuseAttr {
+  return { ino, mode, size, nlink: 1, uid: 0, gid: 0, rdev: 0, atime: 0, mtime: 0, ctime: 0 };
+}
+
+const rootAttributes = attributes(FUSE_ROOT_ID, S_IFDIR | 0o500, 0);
+
+function attributesOf({ nodeid, text, gone }: BackingFile): FuseAttr {
+  return attributes(nodeid, S_IFREG | 0o400, gone ? PAGE_SIZE : text.length);
+}
+
+export class BackingSession {
+  constructor(
+    readonly files: BackingFiles,
+    readonly device: FuseDevice,
+  ) {}
+
+  /** Serves until the mount is gone. */
+  serve(): Promise<void> {
+    return this.device.receive((message) => {
+      const request = parseRequest(message);
+      if (request) this.#answer(request);
+    });
+  }
+
+  #answer(request: Request): void {
+    const { opcode, unique } = request;
+    if (opcode === FuseOp.FORGET || opcode === FuseOp.BATCH_FORGET || opcode === FuseOp.INTERRUPT) return;
+    const answer = this.#perform(request);
+    const reply = typeof answer === 'number' ? newReply(0) : answer;
+    encodeOutHeader(reply, reply.length, typeof answer === 'number' ? -answer : 0, unique);
+    this.device.send(reply);
+  }
+
+  /** @returns a reply or an errno; ENOSYS for OPEN has the kernel open without asking */
+  #perform({ opcode, nodeid, body }: Request): Reply | number {
+    switch (opcode) {
+      case FuseOp.INIT:
+        return init(body);
+      case FuseOp.LOOKUP: {
+        const file = this.files.find(decodeName(body));
+        if (!file) return Errno.ENOENT;
+        const reply = newReply(FUSE_ENTRY_OUT_SIZE);
+        encodeEntryOut(reply, REPLY_BODY, file.nodeid, attributesOf(file), cachedForAnHour);
+        return reply;
+      }
+      case FuseOp.GETATTR: {
+        const file = this.files.get(nodeid);
+        if (!file && nodeid !== FUSE_ROOT_ID) return Errno.ENODEV;
+        const reply = newReply(FUSE_ATTR_OUT_SIZE);
+        encodeAttrOut(reply, REPLY_BODY, file ? attributesOf(file) : rootAttributes, cachedForAnHour.attr);
+        return reply;
+      }
+      case FuseOp.READ: {
+        const file = this.files.get(nodeid);
+        if (!file || file.gone) return Errno.ENODEV;
+        const { offset, size } = decodeReadIn(body);
+        return replyWith(file.text.subarray(offset, offset + size));
+      }
+      default:
+        return Errno.ENOSYS;
+    }
+  }
+}
+
+function init(body: Buffer): Reply {
+  const reply = newReply(FUSE_INIT_OUT_SIZE);
+  encodeInitOut(reply, REPLY_BODY, {
+    minor: Math.min(decodeInitIn(body).minor, FUSE_KERNEL_MINOR_VERSION),
+    flags: 0,
+    flags2: 0,
+    maxWrite: PAGE_SIZE,
+    maxPages: 1,
+    maxStackDepth: 0,
+  });
+  return reply;
+}

@@ -1,0 +1,112 @@
+/**
+ * The mount that backing files lie in (fuse/backing-session.ts): made with fsopen(2) and fsmount(2), and attached
+ * nowhere, so that it shows in no table of mounts and goes with its descriptor.
+ *
+ * Opening one of its files asks this very process, so opens and closes happen on threads of the pool.
+ * @module
+ */
+
+import { closeSync, constants, openSync } from 'node:fs';
+import type { BackingRegistry } from '../fuse/backing.js';
+import { NativeCalls, type NativeFunction } from './native.js';
+
+// The same on every architecture: asm-generic/unistd.h, linux/mount.h.
+const SYS_FSOPEN = 430;
+const SYS_FSCONFIG = 431;
+const SYS_FSMOUNT = 432;
+const FSOPEN_CLOEXEC = 1;
+const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_CMD_CREATE = 6;
+const FSMOUNT_CLOEXEC = 1;
+
+// linux/fuse.h
+const FUSE_DEV_IOC_BACKING_OPEN = 0x4010e501;
+const FUSE_DEV_IOC_BACKING_CLOSE = 0x4004e502;
+const FUSE_BACKING_MAP_SIZE = 16;
+
+export class BackingMount implements BackingRegistry {
+  /** Descriptor of /dev/fuse that the mount is served through. */
+  readonly fd: number;
+  readonly #calls: NativeCalls;
+  readonly #mount: number;
+  /** Descriptor of /dev/fuse of the mount that reads are passed through from. */
+  readonly #user: number;
+  readonly #openat: NativeFunction;
+  readonly #close: NativeFunction;
+  readonly #ioctl: NativeFunction;
+
+  private constructor(calls: NativeCalls, user: number, flags: number) {
+    this.#calls = calls;
+    this.#user = user;
+    this.#openat = calls.bind('int openat(int fd, const char *path, int flags)');
+    this.#close = calls.bind('int close(int fd)');
+    this.#ioctl = calls.bind('int ioctl(int fd, unsigned long request, void *argument)');
+    this.fd = openSync('/dev/fuse', flags);
+    try {
+      this.#mount = this.#makeMount();
+    } catch (error) {
+      closeSync(this.fd);
+      throw error;
+    }
+  }
+
+  /**
+   * @param user descriptor of /dev/fuse of the mount that wants backing files
+   * @param flags to open /dev/fuse with
+   * @throws Error of one line that says what is missing: koffi, or a system call
+   */
+  static async make(user: number, flags: number): Promise<BackingMount> {
+    return new BackingMount(await NativeCalls.load(), user, flags);
+  }
+
+  async register(name: string): Promise<number> {
+    const file = await this.#inPool(this.#openat, this.#mount, name, constants.O_RDONLY);
+    if (file < 0) throw new Error(`a backing file does not open`);
+    try {
+      const map = Buffer.alloc(FUSE_BACKING_MAP_SIZE);
+      map.writeInt32LE(file, 0);
+      const id = this.#ioctl(this.#user, FUSE_DEV_IOC_BACKING_OPEN, map);
+      return this.#calls.checked('FUSE_DEV_IOC_BACKING_OPEN', id);
+    } finally {
+      void this.#inPool(this.#close, file);
+    }
+  }
+
+  unregister(id: number): void {
+    const number = Buffer.alloc(4);
+    number.writeInt32LE(id);
+    this.#ioctl(this.#user, FUSE_DEV_IOC_BACKING_CLOSE, number);
+  }
+
+  /** Dissolves the mount; its descriptor {@link fd} belongs to who serves it. */
+  async close(): Promise<void> {
+    await this.#inPool(this.#close, this.#mount);
+  }
+
+  #makeMount(): number {
+    const fsopen = this.#calls.bind('long syscall(long number, const char *type, unsigned int flags)');
+    const fsconfig = this.#calls.bind(
+      'long syscall(long number, int fd, unsigned int command, const char *key, const char *value, int aux)',
+    );
+    const fsmount = this.#calls.bind(
+      'long syscall(long number, int fd, unsigned int flags, unsigned int attributes)',
+    );
+    const context = this.#calls.checked('fsopen', Number(fsopen(SYS_FSOPEN, 'fuse', FSOPEN_CLOEXEC)));
+    try {
+      const options = { fd: String(this.fd), rootmode: '40000', user_id: '0', group_id: '0' };
+      const configure = (command: number, key: string | null, value: string | null): void =>
+        void this.#calls.checked('fsconfig', Number(fsconfig(SYS_FSCONFIG, context, command, key, value, 0)));
+      for (const [key, value] of Object.entries(options)) configure(FSCONFIG_SET_STRING, key, value);
+      configure(FSCONFIG_CMD_CREATE, null, null);
+      return this.#calls.checked('fsmount', Number(fsmount(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, 0)));
+    } finally {
+      closeSync(context);
+    }
+  }
+
+  #inPool(call: NativeFunction, ...args: unknown[]): Promise<number> {
+    return new Promise((resolve, reject) => {
+      call.async(...args, (error: Error | null, result: number) => (error ? reject(error) : resolve(result)));
+    });
+  }
+}

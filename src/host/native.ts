@@ -1,0 +1,52 @@
+/**
+ * System calls that Node has no function for, by way of the optional package koffi.
+ * @module
+ */
+
+import { getSystemErrorName } from 'node:util';
+
+type Native = (...args: unknown[]) => number;
+
+export interface NativeFunction extends Native {
+  /** The same on a thread of the pool. */
+  async(...args: unknown[]): void;
+}
+
+interface Koffi {
+  load(library: string): { func(prototype: string): NativeFunction };
+  errno(): number;
+}
+
+export class NativeCalls {
+  readonly #koffi: Koffi;
+  readonly #library: ReturnType<Koffi['load']>;
+
+  private constructor(koffi: Koffi) {
+    this.#koffi = koffi;
+    this.#library = koffi.load('libc.so.6');
+  }
+
+  /** @throws Error of one line that says what is missing */
+  static async load(): Promise<NativeCalls> {
+    const name: string = 'koffi';
+    try {
+      return new NativeCalls(((await import(name)) as { default: Koffi }).default);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND')
+        throw new Error('the package koffi is not installed');
+      throw new Error(`koffi does not load: ${message.split('\n')[0]}`);
+    }
+  }
+
+  /** @param prototype in C, such as `int close(int fd)` */
+  bind(prototype: string): NativeFunction {
+    return this.#library.func(prototype);
+  }
+
+  /** @throws Error that names the call and its errno, when the result is negative */
+  checked(call: string, result: number): number {
+    if (result < 0) throw new Error(`${call}: ${getSystemErrorName(-this.#koffi.errno())}`);
+    return result;
+  }
+}
