@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BackingRegistry } from '../../src/fuse/backing.js';
 import type { Notifier } from '../../src/fuse/cache.js';
 import type { FuseDevice } from '../../src/fuse/device.js';
 import { Session } from '../../src/fuse/session.js';
@@ -25,7 +26,7 @@ export class TwinDevice implements FuseDevice {
   /** Notifications in the order in which they were sent, as `INVAL_INODE NODE` and `INVAL_ENTRY PARENT NAME`. */
   readonly invalidations: string[] = [];
 
-  receive(): Promise<void> {
+  receive(_take: (message: Buffer) => void): Promise<void> {
     return Promise.resolve();
   }
 
@@ -99,9 +100,14 @@ export class Twin {
   readonly log: string[] = [];
   #unique = 0;
 
-  constructor(readonly root: KernfsDir) {
-    this.session = new Session(root, this.device, this.notifier, (text) => this.log.push(text));
-    root.root.observers.add(this.session.handles).add(this.session.cache);
+  constructor(
+    readonly root: KernfsDir,
+    registry?: BackingRegistry,
+  ) {
+    this.session = new Session(root, this.device, this.notifier, (text) => this.log.push(text), registry);
+    const { handles, cache, backings } = this.session;
+    root.root.observers.add(handles).add(cache);
+    if (backings) root.root.observers.add(backings);
   }
 
   /** Sends a request. @returns its number */

@@ -20,7 +20,7 @@ t.test('mount comes back when the tree answers, status tells of it, umount ends 
   t.ok(existsSync(join(dir, available)));
   const { pid, log, ...rest } = statusOf(dir)!;
   t.match(rest, { dir, state: 'served', fixture: samples, transport: 'fuse', since: /^\d{4}-\d\d-\d\dT/ });
-  t.match(mdevfs('status').stdout, `${dir}: served, samples, over fuse, daemon ${pid}\n`);
+  t.match(mdevfs('status').stdout, `${dir}: served, samples, over fuse, passthrough, daemon ${pid}\n`);
   t.equal(mdevfs('status', dir).status, 0);
   t.same(mdevfs('umount', dir), { status: 0, stdout: '', stderr: '' });
   t.equal(mountAt(dir), undefined);
