@@ -66,12 +66,12 @@ export class BackingSession {
   }
 
   /** @returns a reply or an errno; ENOSYS for OPEN has the kernel open without asking */
-  #perform({ opcode, nodeid, body }: Request): Reply | number {
+  #perform({ opcode, nodeid, message }: Request): Reply | number {
     switch (opcode) {
       case FuseOp.INIT:
-        return init(body);
+        return init(message);
       case FuseOp.LOOKUP: {
-        const file = this.files.find(decodeName(body));
+        const file = this.files.find(decodeName(message));
         if (!file) return Errno.ENOENT;
         const reply = newReply(FUSE_ENTRY_OUT_SIZE);
         encodeEntryOut(reply, REPLY_BODY, file.nodeid, attributesOf(file), cachedForAnHour);
@@ -87,7 +87,7 @@ export class BackingSession {
       case FuseOp.READ: {
         const file = this.files.get(nodeid);
         if (!file || file.gone) return Errno.ENODEV;
-        const { offset, size } = decodeReadIn(body);
+        const { offset, size } = decodeReadIn(message);
         return replyWith(file.text.subarray(offset, offset + size));
       }
       default:
@@ -96,10 +96,10 @@ export class BackingSession {
   }
 }
 
-function init(body: Buffer): Reply {
+function init(message: Buffer): Reply {
   const reply = newReply(FUSE_INIT_OUT_SIZE);
   encodeInitOut(reply, REPLY_BODY, {
-    minor: Math.min(decodeInitIn(body).minor, FUSE_KERNEL_MINOR_VERSION),
+    minor: Math.min(decodeInitIn(message).minor, FUSE_KERNEL_MINOR_VERSION),
     flags: 0,
     flags2: 0,
     maxWrite: PAGE_SIZE,

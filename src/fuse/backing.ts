@@ -95,6 +95,10 @@ export class BackingFiles implements KernfsObserver {
     else this.#drop(backing.file);
   }
 
+  get isOutdated(): boolean {
+    return this.#outdated.length > 0;
+  }
+
   /** Messages for the backing mount that are due, before the answer to what caused them. */
   takeOutdated(): Buffer[] {
     const messages = this.#outdated;

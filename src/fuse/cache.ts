@@ -98,6 +98,10 @@ export class KernelCache implements KernfsObserver {
     this.#schedule();
   }
 
+  get isOutdated(): boolean {
+    return this.#scheduled;
+  }
+
   /** INVAL_INODE messages that are due; to be sent at once. */
   takeInodes(): Buffer[] {
     const messages = [...this.#inodes].map(invalInode);

@@ -41,7 +41,7 @@ function* listFrom(dir: KernfsDir, offset: number): Generator<Listed> {
 function readdir(plus: boolean): Operation {
   const extra = plus ? FUSE_ENTRY_OUT_SIZE : 0;
   return (mount, request) => {
-    const { offset, size } = decodeReadIn(request.body);
+    const { offset, size } = decodeReadIn(request.message);
     const reply = newReply(size);
     let at = REPLY_BODY;
     for (const { name, node, nextOffset } of listFrom(dirOf(mount, request), offset)) {

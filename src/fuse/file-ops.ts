@@ -10,7 +10,7 @@
 
 import { PAGE_SIZE } from '../kernfs/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import { after } from '../lib/sleep.js';
+import { asleep } from '../lib/sleep.js';
 import {
   decodeFh,
   decodeLseekIn,
@@ -32,7 +32,7 @@ import {
   FuseOp,
 } from '../uapi/fuse.js';
 import { fileOf, type Operations } from './operation.js';
-import { newReply, REPLY_BODY, type Reply, replyWith } from './request.js';
+import { lateReply, newReply, REPLY_BODY, type Reply, replyWith } from './request.js';
 
 /** More than one store takes, so that a write that is longer than a page is seen to be. */
 export const MAX_WRITE = 2 * PAGE_SIZE;
@@ -46,8 +46,7 @@ const SEEK_HOLE = 4;
 /** Writers of one file need not wait for each other: each is one call of its owner. */
 const OPEN_FLAGS = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
 
-function u32Reply(size: number, value: number): Reply {
-  const reply = newReply(size);
+function u32Reply(reply: Reply, value: number): Reply {
   encodeU32Out(reply, REPLY_BODY, value);
   return reply;
 }
@@ -55,7 +54,7 @@ function u32Reply(size: number, value: number): Reply {
 export const fileOps: Operations = {
   [FuseOp.OPEN](mount, request) {
     const file = fileOf(mount, request);
-    const { flags } = decodeOpenIn(request.body);
+    const { flags } = decodeOpenIn(request.message);
     const open = file.open(flags);
     if (flags & O_DIRECT) throw new KernelError(Errno.EINVAL);
     if (flags & O_TRUNC) file.setattr({ size: 0 });
@@ -68,18 +67,19 @@ export const fileOps: Operations = {
   },
 
   [FuseOp.READ](mount, request) {
-    const { fh, offset, size } = decodeReadIn(request.body);
+    const { fh, offset, size } = decodeReadIn(request.message);
     return replyWith(mount.handles.get(fh).read(offset, size));
   },
 
   [FuseOp.WRITE](mount, request) {
-    const { fh, offset, data } = decodeWriteIn(request.body);
+    const { fh, offset, data } = decodeWriteIn(request.message);
     const taken = mount.handles.get(fh).write(Buffer.from(data.subarray(0, PAGE_SIZE)), offset);
-    return after(taken, (count) => u32Reply(FUSE_WRITE_OUT_SIZE, count));
+    if (!asleep(taken)) return u32Reply(newReply(FUSE_WRITE_OUT_SIZE), taken);
+    return taken.then((count) => u32Reply(lateReply(FUSE_WRITE_OUT_SIZE), count));
   },
 
   [FuseOp.RELEASE](mount, request) {
-    const file = mount.handles.release(decodeFh(request.body));
+    const file = mount.handles.release(decodeFh(request.message));
     if (file && !mount.handles.isOpen(file)) mount.backings?.closed(file);
     return newReply(0);
   },
@@ -90,7 +90,7 @@ export const fileOps: Operations = {
 
   // The file is one piece of data as long as its size says.
   [FuseOp.LSEEK](mount, request) {
-    const { fh, offset, whence } = decodeLseekIn(request.body);
+    const { fh, offset, whence } = decodeLseekIn(request.message);
     const { file } = mount.handles.get(fh);
     file.assertActive();
     if (whence !== SEEK_DATA && whence !== SEEK_HOLE) throw new KernelError(Errno.EINVAL);
@@ -101,9 +101,9 @@ export const fileOps: Operations = {
   },
 
   [FuseOp.POLL](mount, request) {
-    const { fh, kh, flags } = decodePollIn(request.body);
+    const { fh, kh, flags } = decodePollIn(request.message);
     const events = mount.handles.get(fh).poll();
     if (flags & FUSE_POLL_SCHEDULE_NOTIFY) mount.handles.wakeAtEvent(fh, kh);
-    return u32Reply(FUSE_POLL_OUT_SIZE, events);
+    return u32Reply(newReply(FUSE_POLL_OUT_SIZE), events);
   },
 };

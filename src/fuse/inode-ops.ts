@@ -46,7 +46,7 @@ export const inodeOps: Operations = {
   [FuseOp.LOOKUP](mount, request) {
     const { nodes, timeouts } = mount;
     const dir = dirOf(mount, request);
-    const name = decodeName(request.body);
+    const name = decodeName(request.message);
     const node = dir.find(name);
     const reply = newReply(FUSE_ENTRY_OUT_SIZE);
     if (node) encodeEntryOut(reply, REPLY_BODY, nodes.tell(node), nodes.getattr(node), timeouts);
@@ -57,12 +57,12 @@ export const inodeOps: Operations = {
   },
 
   [FuseOp.FORGET](mount, request) {
-    forget(mount, request.nodeid, decodeForgetIn(request.body));
+    forget(mount, request.nodeid, decodeForgetIn(request.message));
     return NO_REPLY;
   },
 
   [FuseOp.BATCH_FORGET](mount, request) {
-    for (const { nodeid, nlookup } of decodeBatchForgetIn(request.body)) forget(mount, nodeid, nlookup);
+    for (const { nodeid, nlookup } of decodeBatchForgetIn(request.message)) forget(mount, nodeid, nlookup);
     return NO_REPLY;
   },
 
@@ -70,13 +70,13 @@ export const inodeOps: Operations = {
   // it, lseek(SEEK_END) for one; that ends with the node.
   [FuseOp.GETATTR](mount, request) {
     const node = mount.nodes.get(request.nodeid);
-    if (decodeGetattrIn(request.body).flags & FUSE_GETATTR_FH) node.assertActive();
+    if (decodeGetattrIn(request.message).flags & FUSE_GETATTR_FH) node.assertActive();
     return attrReply(mount, node);
   },
 
   [FuseOp.SETATTR](mount, request) {
     const node = mount.nodes.get(request.nodeid);
-    const { valid, ...to } = decodeSetattrIn(request.body);
+    const { valid, ...to } = decodeSetattrIn(request.message);
     const change: Iattr = {};
     const now = node.root.now();
     if (valid & FATTR_MODE) change.mode = to.mode;

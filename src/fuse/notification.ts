@@ -15,7 +15,7 @@ import {
   FUSE_NOTIFY_POLL_OUT_SIZE,
   invalEntrySize,
 } from '../uapi/fuse.js';
-import { newReply, REPLY_BODY } from './request.js';
+import { lateReply, REPLY_BODY } from './request.js';
 
 function finished(message: Buffer, code: number): Buffer {
   encodeOutHeader(message, message.length, code, 0);
@@ -24,14 +24,14 @@ function finished(message: Buffer, code: number): Buffer {
 
 /** Has the pollers of a poll handle ask again. */
 export function pollWakeup(kh: number): Buffer {
-  const message = newReply(FUSE_NOTIFY_POLL_OUT_SIZE);
+  const message = lateReply(FUSE_NOTIFY_POLL_OUT_SIZE);
   encodeU64Out(message, REPLY_BODY, kh);
   return finished(message, FUSE_NOTIFY_POLL);
 }
 
 /** Drops a node's attributes and pages. */
 export function invalInode(nodeid: number): Buffer {
-  const message = newReply(FUSE_NOTIFY_INVAL_INODE_OUT_SIZE);
+  const message = lateReply(FUSE_NOTIFY_INVAL_INODE_OUT_SIZE);
   encodeInvalInode(message, REPLY_BODY, nodeid);
   return finished(message, FUSE_NOTIFY_INVAL_INODE);
 }
@@ -39,7 +39,7 @@ export function invalInode(nodeid: number): Buffer {
 /** Drops a name of a directory. */
 export function invalEntry(parent: number, name: string): Buffer {
   const bytes = Buffer.from(name);
-  const message = newReply(invalEntrySize(bytes.length));
+  const message = lateReply(invalEntrySize(bytes.length));
   encodeInvalEntry(message, REPLY_BODY, parent, bytes);
   return finished(message, FUSE_NOTIFY_INVAL_ENTRY);
 }

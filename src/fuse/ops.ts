@@ -9,8 +9,9 @@ import type { KernfsDir } from '../kernfs/dir.js';
 import { KernfsFile } from '../kernfs/file.js';
 
 export class OperationCounts {
-  #counts = new Map<string, number>();
-  #file: KernfsFile | undefined;
+  readonly #counts = new Map<string, number>();
+  /** Inode number of the counts' own file. */
+  ownFile = 0;
 
   count(name: string): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
@@ -22,21 +23,15 @@ export class OperationCounts {
 
   /** Shows the counts as a file of a directory. */
   addFile(dir: KernfsDir): void {
-    this.#file = dir.add(
-      new KernfsFile(dir.root, 'ops', 0o600, {
-        size: 0,
-        show: () => this.text,
-        store: (data) => {
-          this.reset();
-          return data.length;
-        },
-      }),
-    );
-  }
-
-  /** Whether an inode number is that of the counts' own file. */
-  isOwnFile(ino: number): boolean {
-    return this.#file?.ino === ino;
+    const file = new KernfsFile(dir.root, 'ops', 0o600, {
+      size: 0,
+      show: () => this.text,
+      store: (data) => {
+        this.reset();
+        return data.length;
+      },
+    });
+    this.ownFile = dir.add(file).ino;
   }
 
   get text(): string {

@@ -32,7 +32,7 @@ const range = (b: Buffer): string => {
   return `fh ${fh} ${size} bytes at ${offset}`;
 };
 
-const details: Readonly<Record<number, (body: Buffer) => string>> = {
+const details: Readonly<Record<number, (message: Buffer) => string>> = {
   [FuseOp.LOOKUP]: (b) => quote(decodeName(b)),
   [FuseOp.UNLINK]: (b) => quote(decodeName(b)),
   [FuseOp.RMDIR]: (b) => quote(decodeName(b)),
@@ -55,8 +55,8 @@ const details: Readonly<Record<number, (body: Buffer) => string>> = {
 };
 
 export function printRequest(request: Request): string {
-  const { unique, opcode, nodeid, pid, body } = request;
-  const detail = details[opcode]?.(body) ?? '';
+  const { unique, opcode, nodeid, pid, message } = request;
+  const detail = details[opcode]?.(message) ?? '';
   return `#${unique} ${fuseOpName(opcode)} node ${nodeid} pid ${pid} ${detail}`.trimEnd();
 }
 

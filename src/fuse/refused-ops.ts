@@ -21,7 +21,7 @@ function refuse(errno: number): Operation {
 export const refusedOps: Operations = {
   [FuseOp.CREATE]: refuse(Errno.EACCES),
   [FuseOp.MKNOD](_mount, request) {
-    const { mode } = decodeMknodIn(request.body);
+    const { mode } = decodeMknodIn(request.message);
     // mknod(2) of a regular file is a create.
     throw new KernelError((mode & S_IFMT) === S_IFREG ? Errno.EACCES : Errno.EPERM);
   },
@@ -32,7 +32,7 @@ export const refusedOps: Operations = {
   [FuseOp.LINK]: refuse(Errno.EPERM),
   [FuseOp.RENAME]: refuse(Errno.EPERM),
   [FuseOp.RENAME2](_mount, request) {
-    throw new KernelError(decodeRename2In(request.body).flags ? Errno.EINVAL : Errno.EPERM);
+    throw new KernelError(decodeRename2In(request.message).flags ? Errno.EINVAL : Errno.EPERM);
   },
   [FuseOp.TMPFILE]: refuse(Errno.EOPNOTSUPP),
   [FuseOp.FALLOCATE]: refuse(Errno.EOPNOTSUPP),

@@ -44,6 +44,7 @@ import type { Log } from './transport.js';
 import { xattrOps } from './xattr-ops.js';
 
 const debug = createDebug('mdevfs:fuse');
+const tracing = debug.enabled;
 
 const operations: Operations = { ...inodeOps, ...fileOps, ...dirOps, ...xattrOps, ...refusedOps };
 
@@ -63,6 +64,8 @@ const WANTED_FLAGS =
  * have to ask each time.
  */
 const KEEPS_LINKS_OF_ANY_SIZE = 42;
+
+const NOTHING: readonly Buffer[] = [];
 
 /** Pages of user memory one request may gather: a writev(2) of up to so many pieces is one store. */
 const MAX_PAGES = 256;
@@ -136,9 +139,9 @@ export class Session implements Mount {
       this.log(`mdevfs: a FUSE message of ${message.length} bytes makes no sense and was dropped`);
       return;
     }
-    if (debug.enabled) debug(printRequest(request));
+    if (tracing) debug(printRequest(request));
     const { opcode, nodeid } = request;
-    if (!this.counts.isOwnFile(nodeid)) this.counts.count(fuseOpName(opcode));
+    if (nodeid !== this.counts.ownFile) this.counts.count(fuseOpName(opcode));
     this.#handling = true;
     try {
       const reply = this.#operation(opcode)(this, request);
@@ -154,8 +157,8 @@ export class Session implements Mount {
 
   #answerLater(request: Request, reply: Promise<Reply | undefined>): void {
     const { unique } = request;
-    // The body is the device's again from now on.
-    const sleeper = { ...request, body: Buffer.alloc(0) };
+    // The message is the device's again from now on.
+    const sleeper = { ...request, message: Buffer.alloc(0) };
     this.#sleeping.set(unique, sleeper);
     const renumbered = this.nodes.sleptOn(request.nodeid);
     if (renumbered?.parent) this.cache.forgetName(renumbered.parent, renumbered.name);
@@ -184,7 +187,7 @@ export class Session implements Mount {
   }
 
   #init(request: Request): Reply {
-    const { major, minor, flags, flags2 } = decodeInitIn(request.body);
+    const { major, minor, flags, flags2 } = decodeInitIn(request.message);
     if (major !== FUSE_KERNEL_VERSION || minor < FUSE_OLDEST_MINOR_VERSION) {
       this.log(`mdevfs: this kernel speaks FUSE ${major}.${minor}; 7.${FUSE_OLDEST_MINOR_VERSION} is needed`);
       throw new KernelError(EPROTO);
@@ -209,13 +212,13 @@ export class Session implements Mount {
    * in use, and that sleep is uninterruptible: the writer stays until the device is released, killed or not.
    */
   #interrupt(request: Request): undefined {
-    const target = this.#sleeping.get(decodeInterruptIn(request.body));
+    const target = this.#sleeping.get(decodeInterruptIn(request.message));
     if (target) debug(`#${target.unique} sleeps on, uninterruptible`);
     return NO_REPLY;
   }
 
   #answer({ unique, opcode }: Request, reply: Reply): void {
-    if (debug.enabled) debug(printReply(unique, 0, reply.length - REPLY_BODY));
+    if (tracing) debug(printReply(unique, 0, reply.length - REPLY_BODY));
     encodeOutHeader(reply, reply.length, 0, unique);
     this.#send(opcode, reply);
   }
@@ -224,7 +227,7 @@ export class Session implements Mount {
     const errno = error instanceof KernelError ? error.errno : Errno.EIO;
     if (!(error instanceof KernelError))
       this.log(`mdevfs: ${error instanceof Error ? error.stack : String(error)}`);
-    if (debug.enabled) debug(printReply(unique, errno, 0));
+    if (tracing) debug(printReply(unique, errno, 0));
     const reply = newReply(0);
     encodeOutHeader(reply, reply.length, -errno, unique);
     this.#send(opcode, reply);
@@ -236,7 +239,7 @@ export class Session implements Mount {
    * waiting for a lock that they hold.
    */
   #send(opcode: number, reply: Reply): void {
-    const entries = opcode === FuseOp.WRITE ? this.#outdatedEntries() : [];
+    const entries = opcode === FuseOp.WRITE ? this.#outdatedEntries() : NOTHING;
     const clean = opcode !== FuseOp.WRITE || (entries.length === 0 && this.notifier.idle);
     if (clean) this.device.send(reply);
     else this.notifier.post([...entries, reply]);
@@ -253,7 +256,8 @@ export class Session implements Mount {
   }
 
   /** Takes back attributes and listings now, and returns the messages that take back names. */
-  #outdatedEntries(): Buffer[] {
+  #outdatedEntries(): readonly Buffer[] {
+    if (!this.cache.isOutdated && !this.#backings?.isOutdated) return NOTHING;
     for (const message of this.cache.takeInodes()) this.#notify(message);
     const backings = this.#backings?.takeOutdated() ?? [];
     if (backings.length > 0) this.notifier.post(backings, 'backings');
@@ -269,6 +273,6 @@ export class Session implements Mount {
 
   #noteNotification(message: Buffer): void {
     this.counts.count(notificationName(message));
-    if (debug.enabled) debug(printNotification(message));
+    if (tracing) debug(printNotification(message));
   }
 }

@@ -35,7 +35,7 @@ const SELINUX_LABEL = 'security.selinux';
 
 export const xattrOps: Operations = {
   [FuseOp.GETXATTR](mount, request) {
-    const { size, name } = decodeGetxattrIn(request.body);
+    const { size, name } = decodeGetxattrIn(request.message);
     const { xattrs } = mount.nodes.get(request.nodeid);
     if (name === SELINUX_LABEL && !xattrs.has(name)) throw new KernelError(Errno.EOPNOTSUPP);
     return valueReply(xattrs.get(name), size);
@@ -45,18 +45,18 @@ export const xattrOps: Operations = {
     const names = mount.nodes.get(request.nodeid).xattrs.list();
     return valueReply(
       Buffer.from(names.map((name) => `${name}\0`).join('')),
-      decodeListxattrIn(request.body),
+      decodeListxattrIn(request.message),
     );
   },
 
   [FuseOp.SETXATTR](mount, request) {
-    const { flags, name, value } = decodeSetxattrIn(request.body);
+    const { flags, name, value } = decodeSetxattrIn(request.message);
     mount.nodes.get(request.nodeid).ownXattrs().set(name, value, flags);
     return newReply(0);
   },
 
   [FuseOp.REMOVEXATTR](mount, request) {
-    mount.nodes.get(request.nodeid).xattrs.remove(decodeName(request.body));
+    mount.nodes.get(request.nodeid).xattrs.remove(decodeName(request.message));
     return newReply(0);
   },
 };

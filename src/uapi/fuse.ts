@@ -1,6 +1,6 @@
 /**
  * The FUSE wire (include/uapi/linux/fuse.h, protocol 7.31 to 7.42): operation codes, flags, and where the
- * fields of each message lie. Requests are decoded from the bytes behind their header, replies encoded into a
+ * fields of each message lie. Requests are decoded from their whole message, replies encoded into a
  * buffer that has room for a header in front. Nobody else knows an offset.
  *
  * 64-bit fields are JavaScript numbers, exact up to 2^53. That covers everything the kernel counts; a larger
@@ -116,6 +116,8 @@ export const FUSE_NOTIFY_INVAL_ENTRY = 3;
 
 export const FUSE_IN_HEADER_SIZE = 40;
 export const FUSE_OUT_HEADER_SIZE = 16;
+/** Where a request's own fields begin. */
+const BODY = FUSE_IN_HEADER_SIZE;
 /** Smallest buffer the kernel agrees to read a request into. */
 export const FUSE_MIN_READ_BUFFER = 8192;
 export const FUSE_ENTRY_OUT_SIZE = 128;
@@ -183,12 +185,12 @@ export function encodeOutHeader(b: Buffer, length: number, error: number, unique
 }
 
 export function decodeInitIn(b: Buffer) {
-  const flags = b.readUInt32LE(12);
+  const flags = b.readUInt32LE(BODY + 12);
   return {
-    major: b.readUInt32LE(0),
-    minor: b.readUInt32LE(4),
+    major: b.readUInt32LE(BODY),
+    minor: b.readUInt32LE(BODY + 4),
     flags,
-    flags2: flags & FuseInit.INIT_EXT ? b.readUInt32LE(16) : 0,
+    flags2: flags & FuseInit.INIT_EXT ? b.readUInt32LE(BODY + 16) : 0,
   };
 }
 
@@ -218,34 +220,34 @@ export function encodeInitOut(b: Buffer, at: number, out: FuseInitOut): void {
 
 /** LOOKUP, UNLINK, RMDIR, REMOVEXATTR: one name. */
 export function decodeName(b: Buffer): string {
-  return getString(b, 0)[0];
+  return getString(b, BODY)[0];
 }
 
-export const decodeForgetIn = (b: Buffer): number => getU64(b, 0);
+export const decodeForgetIn = (b: Buffer): number => getU64(b, BODY);
 
 /** BATCH_FORGET: pairs of a node and how many lookups of it are dropped. */
 export function decodeBatchForgetIn(b: Buffer): { nodeid: number; nlookup: number }[] {
-  return Array.from({ length: b.readUInt32LE(0) }, (_, i) => ({
-    nodeid: getU64(b, 8 + i * 16),
-    nlookup: getU64(b, 16 + i * 16),
+  return Array.from({ length: b.readUInt32LE(BODY) }, (_, i) => ({
+    nodeid: getU64(b, BODY + 8 + i * 16),
+    nlookup: getU64(b, BODY + 16 + i * 16),
   }));
 }
 
 export function decodeGetattrIn(b: Buffer) {
-  return { flags: b.readUInt32LE(0), fh: getU64(b, 8) };
+  return { flags: b.readUInt32LE(BODY), fh: getU64(b, BODY + 8) };
 }
 
 /** Times in milliseconds since the epoch. */
 export function decodeSetattrIn(b: Buffer) {
   return {
-    valid: b.readUInt32LE(0),
-    fh: getU64(b, 8),
-    size: getU64(b, 16),
-    atime: getTime(b, 32, 56),
-    mtime: getTime(b, 40, 60),
-    mode: b.readUInt32LE(68),
-    uid: b.readUInt32LE(76),
-    gid: b.readUInt32LE(80),
+    valid: b.readUInt32LE(BODY),
+    fh: getU64(b, BODY + 8),
+    size: getU64(b, BODY + 16),
+    atime: getTime(b, BODY + 32, BODY + 56),
+    mtime: getTime(b, BODY + 40, BODY + 60),
+    mode: b.readUInt32LE(BODY + 68),
+    uid: b.readUInt32LE(BODY + 76),
+    gid: b.readUInt32LE(BODY + 80),
   };
 }
 
@@ -266,62 +268,62 @@ function putTime(b: Buffer, seconds: number, nanoseconds: number, time: number):
   b.writeUInt32LE(ns, nanoseconds);
 }
 
-export const decodeOpenIn = (b: Buffer): { flags: number } => ({ flags: b.readUInt32LE(0) });
+export const decodeOpenIn = (b: Buffer): { flags: number } => ({ flags: b.readUInt32LE(BODY) });
 
 /** RELEASE, RELEASEDIR, FLUSH, FSYNC, FSYNCDIR: the handle comes first. */
-export const decodeFh = (b: Buffer): number => getU64(b, 0);
+export const decodeFh = (b: Buffer): number => getU64(b, BODY);
 
 /** READ, READDIR, READDIRPLUS. */
 export function decodeReadIn(b: Buffer) {
-  return { fh: getU64(b, 0), offset: getU64(b, 8), size: b.readUInt32LE(16) };
+  return { fh: getU64(b, BODY), offset: getU64(b, BODY + 8), size: b.readUInt32LE(BODY + 16) };
 }
 
 /** `data` is the request's own memory and must be copied by who wants to keep it. */
 export function decodeWriteIn(b: Buffer) {
-  const size = b.readUInt32LE(16);
+  const size = b.readUInt32LE(BODY + 16);
   return {
-    fh: getU64(b, 0),
-    offset: getU64(b, 8),
-    data: b.subarray(FUSE_WRITE_IN_SIZE, FUSE_WRITE_IN_SIZE + size),
+    fh: getU64(b, BODY),
+    offset: getU64(b, BODY + 8),
+    data: b.subarray(BODY + FUSE_WRITE_IN_SIZE, BODY + FUSE_WRITE_IN_SIZE + size),
   };
 }
 
 export function decodeLseekIn(b: Buffer) {
-  return { fh: getU64(b, 0), offset: getU64(b, 8), whence: b.readUInt32LE(16) };
+  return { fh: getU64(b, BODY), offset: getU64(b, BODY + 8), whence: b.readUInt32LE(BODY + 16) };
 }
 
 export function decodePollIn(b: Buffer) {
-  return { fh: getU64(b, 0), kh: getU64(b, 8), flags: b.readUInt32LE(16), events: b.readUInt32LE(20) };
+  return { fh: getU64(b, BODY), kh: getU64(b, BODY + 8), flags: b.readUInt32LE(BODY + 16), events: b.readUInt32LE(BODY + 20) };
 }
 
-export const decodeInterruptIn = (b: Buffer): number => getU64(b, 0);
+export const decodeInterruptIn = (b: Buffer): number => getU64(b, BODY);
 
-export const decodeAccessIn = (b: Buffer): number => b.readUInt32LE(0);
+export const decodeAccessIn = (b: Buffer): number => b.readUInt32LE(BODY);
 
 /** MKNOD: mode and name. */
 export function decodeMknodIn(b: Buffer) {
-  return { mode: b.readUInt32LE(0), name: getString(b, 16)[0] };
+  return { mode: b.readUInt32LE(BODY), name: getString(b, BODY + 16)[0] };
 }
 
 /** CREATE: open flags, mode and name. */
 export function decodeCreateIn(b: Buffer) {
-  return { flags: b.readUInt32LE(0), mode: b.readUInt32LE(4), name: getString(b, 16)[0] };
+  return { flags: b.readUInt32LE(BODY), mode: b.readUInt32LE(BODY + 4), name: getString(b, BODY + 16)[0] };
 }
 
-export const decodeRename2In = (b: Buffer): { flags: number } => ({ flags: b.readUInt32LE(8) });
+export const decodeRename2In = (b: Buffer): { flags: number } => ({ flags: b.readUInt32LE(BODY + 8) });
 
 export function decodeSetxattrIn(b: Buffer) {
-  const size = b.readUInt32LE(0);
-  const [name, value] = getString(b, FUSE_SETXATTR_IN_SIZE);
-  return { flags: b.readUInt32LE(4), name, value: b.subarray(value, value + size) };
+  const size = b.readUInt32LE(BODY);
+  const [name, value] = getString(b, BODY + FUSE_SETXATTR_IN_SIZE);
+  return { flags: b.readUInt32LE(BODY + 4), name, value: b.subarray(value, value + size) };
 }
 
 /** GETXATTR: room for the value, and the name. */
 export function decodeGetxattrIn(b: Buffer) {
-  return { size: b.readUInt32LE(0), name: getString(b, 8)[0] };
+  return { size: b.readUInt32LE(BODY), name: getString(b, BODY + 8)[0] };
 }
 
-export const decodeListxattrIn = (b: Buffer): number => b.readUInt32LE(0);
+export const decodeListxattrIn = (b: Buffer): number => b.readUInt32LE(BODY);
 
 /** What `fuse_attr` holds. Times are milliseconds since the epoch. */
 export interface FuseAttr {

@@ -49,7 +49,7 @@ export const removeFile = { prefix: 'bus/mdev/devices', suffix: 'remove' };
 
 /** In the tree of mdevfs and its copies: what scripts read most, a link and a directory of usual size. */
 export const treePaths: Paths = {
-  file: `${TYPE}/available_instances`,
+  file: `${TYPE}/device_api`,
   link: 'class/mdev_bus/mdpy',
   dir: TYPE,
 };
