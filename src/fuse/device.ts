@@ -28,8 +28,17 @@ export interface FuseDevice {
   close(): void;
 }
 
+/** read(2) and write(2) without what Node puts around them. Both return a negative number when they fail. */
+export interface DirectCalls {
+  read(fd: number, buffer: Buffer, length: number): number;
+  write(fd: number, buffer: Buffer, length: number): number;
+}
+
 /** The way to wait. */
 export type Loop = 'pipe' | 'read';
+
+/** How long requests are taken without a look at what else there is to do, in milliseconds. */
+const DRAIN_MS = 1;
 
 /** Room for the longest request, a SETXATTR with a value of 64 KiB. */
 const BUFFER_SIZE = Math.max(FUSE_MIN_READ_BUFFER, 128 * 1024);
@@ -61,9 +70,15 @@ export function bestLoop(): Loop {
  * Takes over a descriptor of /dev/fuse that a file system is mounted on.
  * @param fd opened with O_NONBLOCK for `pipe`, without for `read`
  * @param release has whoever else uses the descriptor let go of it; it is closed after that
+ * @param calls used where there are any
  */
-export function openDevice(fd: number, loop: Loop, release: () => Promise<void>): FuseDevice {
-  return loop === 'pipe' ? new PipeDevice(fd, release) : new ReadDevice(fd, release);
+export function openDevice(
+  fd: number,
+  loop: Loop,
+  release: () => Promise<void>,
+  calls?: DirectCalls,
+): FuseDevice {
+  return loop === 'pipe' ? new PipeDevice(fd, release, calls) : new ReadDevice(fd, release);
 }
 
 /** The file system was unmounted, or its connection aborted. */
@@ -85,12 +100,14 @@ function send(fd: number, message: Buffer): void {
 class PipeDevice implements FuseDevice {
   readonly #fd: number;
   readonly #release: () => Promise<void>;
+  readonly #calls: DirectCalls | undefined;
   #socket: Socket | undefined;
   #closed = false;
 
-  constructor(fd: number, release: () => Promise<void>) {
+  constructor(fd: number, release: () => Promise<void>, calls?: DirectCalls) {
     this.#fd = fd;
     this.#release = release;
+    this.#calls = calls;
   }
 
   receive(take: (message: Buffer) => void): Promise<void> {
@@ -104,6 +121,7 @@ class PipeDevice implements FuseDevice {
         buffer: Buffer.allocUnsafe(BUFFER_SIZE),
         callback: (size: number, buffer: Uint8Array): boolean => {
           take((buffer as Buffer).subarray(0, size));
+          if (this.#calls) this.#drain(this.#calls, buffer as Buffer, take);
           return true;
         },
       };
@@ -122,8 +140,20 @@ class PipeDevice implements FuseDevice {
     });
   }
 
+  /** Takes what came in while the last request was answered, as it does when client and daemon share a processor. */
+  #drain({ read }: DirectCalls, buffer: Buffer, take: (message: Buffer) => void): void {
+    for (const end = performance.now() + DRAIN_MS; !this.#closed && performance.now() < end; ) {
+      const size = read(this.#fd, buffer, BUFFER_SIZE);
+      // Nothing is there, or the mount is not; the event loop hears of that.
+      if (size <= 0) return;
+      take(buffer.subarray(0, size));
+    }
+  }
+
   send(message: Buffer): void {
-    if (!this.#closed) send(this.#fd, message);
+    if (this.#closed) return;
+    if (this.#calls) this.#calls.write(this.#fd, message, message.length);
+    else send(this.#fd, message);
   }
 
   close(): void {

@@ -8,7 +8,7 @@
 
 import { closeSync, constants, openSync } from 'node:fs';
 import type { BackingRegistry } from '../fuse/backing.js';
-import { NativeCalls, type NativeFunction } from './native.js';
+import type { NativeCalls, NativeFunction } from './native.js';
 
 // The same on every architecture: asm-generic/unistd.h, linux/mount.h.
 const SYS_FSOPEN = 430;
@@ -35,7 +35,12 @@ export class BackingMount implements BackingRegistry {
   readonly #close: NativeFunction;
   readonly #ioctl: NativeFunction;
 
-  private constructor(calls: NativeCalls, user: number, flags: number) {
+  /**
+   * @param user descriptor of /dev/fuse of the mount that wants backing files
+   * @param flags to open /dev/fuse with
+   * @throws Error of one line that says which system call is missing
+   */
+  constructor(calls: NativeCalls, user: number, flags: number) {
     this.#calls = calls;
     this.#user = user;
     this.#openat = calls.bind('int openat(int fd, const char *path, int flags)');
@@ -48,15 +53,6 @@ export class BackingMount implements BackingRegistry {
       closeSync(this.fd);
       throw error;
     }
-  }
-
-  /**
-   * @param user descriptor of /dev/fuse of the mount that wants backing files
-   * @param flags to open /dev/fuse with
-   * @throws Error of one line that says what is missing: koffi, or a system call
-   */
-  static async make(user: number, flags: number): Promise<BackingMount> {
-    return new BackingMount(await NativeCalls.load(), user, flags);
   }
 
   async register(name: string): Promise<number> {

@@ -15,6 +15,7 @@ import type { Mounted, MountOptions, Transport } from '../fuse/transport.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { BackingMount } from './backing-mount.js';
 import { mountAt } from './mountinfo.js';
+import { NativeCalls } from './native.js';
 import { startNotifier } from './notifier.js';
 
 const debug = createDebug('mdevfs:host');
@@ -94,7 +95,8 @@ export class FuseTransport implements Transport {
     const { O_RDWR, O_NONBLOCK } = constants;
     const openFlags = this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR;
     const fd = openSync('/dev/fuse', openFlags);
-    const backing = await backingMount(fd, openFlags, options);
+    const native = await nativeCalls();
+    const backing = backingMount(fd, openFlags, native, options);
     const notifier = await startNotifier(fd, backing.mount?.fd);
     try {
       await run('mount', ['-i', '-t', 'fuse', '-o', mountOptions.join(), MOUNT_SOURCE, dir], fd);
@@ -106,7 +108,7 @@ export class FuseTransport implements Transport {
       throw error;
     }
     const closed = once(() => notifier.close());
-    const device = openDevice(fd, this.#loop, closed);
+    const device = openDevice(fd, this.#loop, closed, typeof native === 'string' ? undefined : native.direct);
     const session = new Session(root, device, notifier, options.log, backing.mount);
     if (options.counts) session.counts.addFile(options.counts);
     if (backing.mount)
@@ -128,15 +130,26 @@ export class FuseTransport implements Transport {
   }
 }
 
+/** Or why there are none. */
+async function nativeCalls(): Promise<NativeCalls | string> {
+  try {
+    return await NativeCalls.load();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** The mount for backing files, or why there is none. */
-async function backingMount(
+function backingMount(
   fd: number,
   openFlags: number,
+  calls: NativeCalls | string,
   { passthrough = true }: MountOptions,
-): Promise<{ mount?: BackingMount; reason?: string }> {
+): { mount?: BackingMount; reason?: string } {
   if (!passthrough) return { reason: 'switched off' };
+  if (typeof calls === 'string') return { reason: calls };
   try {
-    return { mount: await BackingMount.make(fd, openFlags) };
+    return { mount: new BackingMount(calls, fd, openFlags) };
   } catch (error) {
     return { reason: (error as Error).message };
   }

@@ -4,6 +4,7 @@
  */
 
 import { getSystemErrorName } from 'node:util';
+import type { DirectCalls } from '../fuse/device.js';
 
 type Native = (...args: unknown[]) => number;
 
@@ -20,10 +21,16 @@ interface Koffi {
 export class NativeCalls {
   readonly #koffi: Koffi;
   readonly #library: ReturnType<Koffi['load']>;
+  /** read(2) and write(2). */
+  readonly direct: DirectCalls;
 
   private constructor(koffi: Koffi) {
     this.#koffi = koffi;
     this.#library = koffi.load('libc.so.6');
+    this.direct = {
+      read: this.bind('int64_t read(int fd, void *buffer, size_t length)'),
+      write: this.bind('int64_t write(int fd, const void *buffer, size_t length)'),
+    };
   }
 
   /** @throws Error of one line that says what is missing */
