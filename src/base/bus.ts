@@ -66,8 +66,12 @@ export class Bus extends Kobject {
   /** Whether new devices and new drivers are matched at once. */
   autoprobe = true;
 
-  constructor(core: DriverCore, name: string, options: BusOptions = {}) {
-    super(core, name);
+  constructor(
+    readonly core: DriverCore,
+    readonly name: string,
+    options: BusOptions = {},
+  ) {
+    super();
     this.#options = options;
     this.deviceTemplates = [busLinks, ...(options.devGroups ?? [])];
   }

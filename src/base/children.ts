@@ -9,13 +9,13 @@ import { KernfsDir } from '../kernfs/dir.js';
 import type { KernfsNode, KernfsRoot } from '../kernfs/node.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
 import {
-  type NameTable,
-  tableEntries,
-  tableGet,
-  tableSize,
-  tableWith,
-  tableWithout,
-} from '../lib/name-table.js';
+  type Roster,
+  rosterGet,
+  rosterMembers,
+  rosterSize,
+  rosterWith,
+  rosterWithout,
+} from '../lib/roster.js';
 
 /** What a list of children needs to know of a device. */
 interface Child {
@@ -25,14 +25,14 @@ interface Child {
 
 /** Something that has devices below it. */
 export interface Nest {
-  children: NameTable<Child | GlueDir> | undefined;
+  children: Roster<Child | GlueDir>;
   /** Its directory, if anybody has looked at it. */
   readonly made: KernfsDir | undefined;
 }
 
 /** A directory between a device and its children of one class; it lives as long as it has entries. */
 export class GlueDir implements Nest {
-  children: NameTable<Child | GlueDir> | undefined = undefined;
+  children: Roster<Child | GlueDir> = undefined;
   made: KernfsDir | undefined = undefined;
 
   constructor(readonly name: string) {}
@@ -47,31 +47,31 @@ export class GlueDir implements Nest {
 /** The entries of a nest: its children, all of them directories. */
 export const childrenTemplate: KernfsTemplate = {
   *names(owner: unknown): Iterable<string> {
-    for (const [name] of tableEntries((owner as Nest).children)) yield name;
+    for (const { name } of rosterMembers((owner as Nest).children)) yield name;
   },
-  has: (name, owner) => tableGet((owner as Nest).children, name) !== undefined,
+  has: (name, owner) => rosterGet((owner as Nest).children, name) !== undefined,
   make: (root, name, owner): KernfsNode | undefined =>
-    tableGet((owner as Nest).children, name)?.makeDir(root),
-  directories: (owner) => tableSize((owner as Nest).children),
+    rosterGet((owner as Nest).children, name)?.makeDir(root),
+  directories: (owner) => rosterSize((owner as Nest).children),
 };
 
 export function addChild(nest: Nest, child: Child | GlueDir): void {
-  nest.children = tableWith(nest.children, child.name, child);
+  nest.children = rosterWith(nest.children, child);
   nest.made?.entryAdded(child.name);
 }
 
 export function removeChild(nest: Nest, child: Child | GlueDir): void {
-  if (nest.children) nest.children = tableWithout(nest.children, child.name);
+  nest.children = rosterWithout(nest.children, child.name);
   nest.made?.entryRemoved(child.name);
 }
 
 /** The glue directory of a class in a nest, if there is one. */
 export function glueOf(nest: Nest, className: string): GlueDir | undefined {
-  const child = tableGet(nest.children, className);
+  const child = rosterGet(nest.children, className);
   return child instanceof GlueDir ? child : undefined;
 }
 
 /** Removes a glue directory that has lost its last entry. */
 export function removeIfEmpty(nest: Nest, glue: GlueDir): void {
-  if (tableSize(glue.children) === 0) removeChild(nest, glue);
+  if (rosterSize(glue.children) === 0) removeChild(nest, glue);
 }

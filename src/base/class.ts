@@ -6,6 +6,7 @@
 import type { KernfsDir } from '../kernfs/dir.js';
 import { LinkTemplate, linksTo } from '../kernfs/projection.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
+import { NumberedMap } from '../lib/numbered-map.js';
 import type { DriverCore } from './core.js';
 import type { Device } from './device.js';
 import type { CharFile } from './file.js';
@@ -30,10 +31,14 @@ export class DeviceClass extends Kobject {
   readonly deviceTemplates: readonly KernfsTemplate[];
   readonly devnode: DeviceClassOptions['devnode'];
   readonly open: DeviceClassOptions['open'];
-  readonly devices = new Map<string, Device>();
+  readonly devices = new NumberedMap<Device>();
 
-  constructor(core: DriverCore, name: string, options: DeviceClassOptions = {}) {
-    super(core, name);
+  constructor(
+    readonly core: DriverCore,
+    readonly name: string,
+    options: DeviceClassOptions = {},
+  ) {
+    super();
     this.deviceTemplates = [classLinks, ...(options.groups ?? [])];
     this.devnode = options.devnode;
     this.open = options.open;

@@ -8,7 +8,7 @@
 import type { KernfsDir } from '../kernfs/dir.js';
 import { kernfsCreateRoot } from '../kernfs/root.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import { tableGet } from '../lib/name-table.js';
+import { rosterGet } from '../lib/roster.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { Nest } from './children.js';
 import { CharDeviceNumbers } from './chrdev.js';
@@ -77,6 +77,6 @@ export class DriverCore {
    * @throws EEXIST when the name is taken, by a child or by another entry of a directory that has been made
    */
   assertFree(nest: Nest, name: string): void {
-    if (nest.made ? nest.made.has(name) : tableGet(nest.children, name)) throw new KernelError(Errno.EEXIST);
+    if (nest.made ? nest.made.has(name) : rosterGet(nest.children, name)) throw new KernelError(Errno.EEXIST);
   }
 }

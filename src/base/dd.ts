@@ -17,34 +17,34 @@ import { Part } from './part.js';
  * @throws whatever the driver's probe refuses it with
  */
 export function deviceDriverAttach(driver: DeviceDriver, device: Device): Sleeps<void> {
-  return device.lock.hold(() => probe(driver, device));
+  return device.locked(() => probe(driver, device));
 }
 
 function probe(driver: DeviceDriver, device: Device): void {
   if (device.dead || !device.inSysfs) throw new KernelError(Errno.ENODEV);
   if (device.driver) throw new KernelError(Errno.EBUSY);
   device.driver = driver;
-  driver.addLink(device);
-  device.showPart(Part.Driver);
+  driver.addDevice(device);
+  driver.addLinks(device);
   try {
     (driver.bus.probe ?? driver.options.probe)?.(device);
   } catch (error) {
     if (error instanceof KernelError && error.errno !== Errno.ENODEV && error.errno !== Errno.ENXIO) {
       devPrint(device, `probe with driver ${driver.name} failed with error ${-error.errno}`);
     }
-    removeDriverLinks(driver, device);
+    driver.removeLinks(device);
+    driver.removeDevice(device);
     device.driver = undefined;
     device.driverData = undefined;
     throw error;
   }
   device.showPart(Part.DriverGroups);
-  driver.devices.add(device);
   device.uevent('bind');
 }
 
 /** Parts a device from its driver (`device_driver_detach`), in turn with whoever holds the device's lock. */
 export function deviceDetach(device: Device): Sleeps<void> {
-  return device.lock.hold(() => release(device));
+  return device.locked(() => release(device));
 }
 
 /** The same for a device that is being deleted; nothing happens when it has no driver. */
@@ -53,20 +53,15 @@ export const deviceReleaseDriver = deviceDetach;
 function release(device: Device): Sleeps<void> {
   const { driver } = device;
   if (!driver) return;
-  removeDriverLinks(driver, device);
+  driver.removeLinks(device);
   device.hidePart(Part.DriverGroups);
   const removed = (driver.bus.remove ?? driver.options.remove)?.(device);
   return after(removed, () => {
     device.driver = undefined;
     device.driverData = undefined;
-    driver.devices.delete(device);
+    driver.removeDevice(device);
     device.uevent('unbind');
   });
-}
-
-function removeDriverLinks(driver: DeviceDriver, device: Device): void {
-  device.hidePart(Part.Driver);
-  driver.removeLink(device);
 }
 
 /**

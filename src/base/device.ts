@@ -12,7 +12,7 @@ import { KernfsDir } from '../kernfs/dir.js';
 import type { KernfsNode, KernfsRoot } from '../kernfs/node.js';
 import { LinkTemplate } from '../kernfs/projection.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
-import type { NameTable } from '../lib/name-table.js';
+import type { Roster } from '../lib/roster.js';
 import { after, Mutex, type Sleeps } from '../lib/sleep.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { Bus } from './bus.js';
@@ -27,76 +27,75 @@ import {
 } from './children.js';
 import { type Devt, formatDevt } from './chrdev.js';
 import type { DeviceClass } from './class.js';
-import type { DriverCore } from './core.js';
 import { deviceReleaseDriver } from './dd.js';
 import type { DeviceDriver } from './driver.js';
-import { Kobject } from './kobject.js';
+import { Kobject, State } from './kobject.js';
 import { Part } from './part.js';
 import { powerGroup, type RuntimePm } from './power.js';
 import { kobjectSynthUevent } from './uevent.js';
 
-export interface DeviceOptions {
-  parent?: Device | undefined;
-  bus?: Bus;
-  class?: DeviceClass;
-  /** Attribute groups of this device, beyond those of its bus and class. */
-  groups?: readonly KernfsTemplate[];
-  devt?: Devt | undefined;
-  /** Directory for a device without parent and class; /sys/devices otherwise. */
-  top?: KernfsDir;
-}
-
-export class Device extends Kobject implements Nest {
-  readonly parent: Device | undefined;
-  readonly bus: Bus | undefined;
-  readonly class: DeviceClass | undefined;
-  readonly devt: Devt | undefined;
-  readonly groups: readonly KernfsTemplate[];
-  private readonly top_: KernfsDir | undefined;
-
-  children: NameTable<Device | GlueDir> | undefined = undefined;
-  made: KernfsDir | undefined = undefined;
-  private parts_ = 0;
-  private registered_ = false;
-
+/**
+ * A device. What says where it belongs is for a kind of device to say: a kind of which a machine has very many computes
+ * it; others keep it ({@link NamedDevice}).
+ */
+export abstract class Device extends Kobject implements Nest {
+  children: Roster<Device | GlueDir> = undefined;
   driver: DeviceDriver | undefined = undefined;
   /** What the driver keeps with the device (`dev_set_drvdata`). */
   driverData: unknown = undefined;
-  /** Set once deletion began: no driver may bind any more. */
-  dead = false;
   /** The IOMMU group that the device is in; the device links to its directory. */
   iommuGroup: { readonly dir: KernfsNode } | undefined = undefined;
   /** Runtime power management state, where it is not the default of a device that has none. */
   pm: RuntimePm | undefined = undefined;
+  /** The device's lock, if it was ever contended. */
   private lock_: Mutex | undefined = undefined;
 
-  constructor(core: DriverCore, name: string, options: DeviceOptions) {
-    super(core, name);
-    this.parent = options.parent;
-    this.bus = options.bus;
-    this.class = options.class;
-    this.devt = options.devt;
-    this.groups = options.groups ?? noGroups;
-    this.top_ = options.top;
+  get parent(): Device | undefined {
+    return undefined;
+  }
+
+  get bus(): Bus | undefined {
+    return undefined;
+  }
+
+  get class(): DeviceClass | undefined {
+    return undefined;
+  }
+
+  get devt(): Devt | undefined {
+    return undefined;
+  }
+
+  /** Attribute groups of this device, beyond those of its bus and class. */
+  get groups(): readonly KernfsTemplate[] {
+    return noGroups;
+  }
+
+  /** Directory for a device without parent and class. */
+  get top(): KernfsDir {
+    return this.core.devices;
   }
 
   get subsystem(): string | undefined {
     return this.bus?.name ?? this.class?.name;
   }
 
-  /** Held by whoever binds, unbinds or deletes the device. */
-  get lock(): Mutex {
-    this.lock_ ??= new Mutex();
-    return this.lock_;
+  /** Whether deletion began: no driver may bind any more. */
+  get dead(): boolean {
+    return this.is(State.Dead);
   }
 
-  override get inSysfs(): boolean {
-    return this.registered_;
+  /** Runs `body` with the lock that whoever binds, unbinds or deletes the device holds (`device_lock`). */
+  locked<T>(body: () => Sleeps<T>): Sleeps<T> {
+    const lock = this.lock_ ?? new Mutex();
+    const result = lock.hold(body);
+    if (lock.held) this.lock_ = lock;
+    return result;
   }
 
   override get path(): string {
     const { parent } = this;
-    const above = parent?.path ?? (this.class ? this.core.virtual.path : this.topDir_().path);
+    const above = parent?.path ?? (this.class ? this.core.virtual.path : this.top.path);
     const glue = this.class && !parent?.class ? `/${this.class.name}` : '';
     return `${above === '/' ? '' : above}${glue}/${this.name}`;
   }
@@ -104,27 +103,23 @@ export class Device extends Kobject implements Nest {
   /** The device's directory; it is made now if nobody has looked at it before. */
   override get dir(): KernfsDir {
     if (this.made) return this.made;
-    if (!this.registered_) throw new Error(`${this.name} is not in sysfs`);
+    if (!this.inSysfs) throw new Error(`${this.name} is not in sysfs`);
     return this.home_().lookup(this.name) as KernfsDir;
   }
 
   /** The directory that this one is in. */
   private home_(): KernfsDir {
     const { parent } = this;
-    if (!this.class) return parent?.dir ?? this.topDir_();
+    if (!this.class) return parent?.dir ?? this.top;
     if (parent?.class) return parent.dir;
     return (parent?.dir ?? this.core.virtual.dir).lookup(this.class.name) as KernfsDir;
-  }
-
-  private topDir_(): KernfsDir {
-    return this.top_ ?? this.core.devices;
   }
 
   makeDir(root: KernfsRoot): KernfsDir {
     this.made = new KernfsDir(root, this.name, this);
     this.made.addTemplate(childrenTemplate);
-    for (let part = 1; part <= this.parts_; part <<= 1) {
-      if (this.parts_ & part) for (const template of this.templatesOf(part)) this.made.addTemplate(template);
+    for (const part of Object.values(Part)) {
+      if (this.shows(part)) for (const template of this.templatesOf(part)) this.made.addTemplate(template);
     }
     return this.made;
   }
@@ -157,19 +152,19 @@ export class Device extends Kobject implements Nest {
 
   /** Lets the directory show a part. */
   showPart(part: number): void {
-    this.parts_ |= part;
+    this.become(part, true);
     if (this.made) for (const template of this.templatesOf(part)) this.made.addTemplate(template);
   }
 
   /** Takes a part out of the directory. What it is made of must still be there. */
   hidePart(part: number): void {
-    if (!(this.parts_ & part)) return;
+    if (!this.shows(part)) return;
     if (this.made) for (const template of this.templatesOf(part)) this.made.removeTemplate(template);
-    this.parts_ &= ~part;
+    this.become(part, false);
   }
 
   shows(part: number): boolean {
-    return (this.parts_ & part) !== 0;
+    return this.is(part);
   }
 
   /** The node's name below /dev and its mode; undefined for a device without a number. */
@@ -197,7 +192,7 @@ export class Device extends Kobject implements Nest {
    */
   add(): void {
     this.enterNest_();
-    this.registered_ = true;
+    this.become(State.InSysfs, true);
     this.showPart(Part.Uevent);
     if (this.class) {
       this.showPart(Part.Class);
@@ -214,9 +209,7 @@ export class Device extends Kobject implements Nest {
 
   /** Takes the device out of sysfs (`device_del`). Sleeps while its driver does, or while its lock is held. */
   del(): Sleeps<void> {
-    const started = this.lock.hold(() => {
-      this.dead = true;
-    });
+    const started = this.locked(() => this.become(State.Dead, true));
     return after(started, () => {
       this.hidePart(Part.Power);
       this.core.devts.remove(this);
@@ -231,7 +224,7 @@ export class Device extends Kobject implements Nest {
         this.platformNotifyRemove();
         this.announceRemoval();
         this.leaveNest_();
-        this.registered_ = false;
+        this.become(State.InSysfs, false);
         this.made = undefined;
       });
     });
@@ -246,7 +239,7 @@ export class Device extends Kobject implements Nest {
   private enterNest_(): void {
     const { parent, core } = this;
     if (!parent && !this.class) {
-      const top = this.topDir_();
+      const top = this.top;
       top.add(this.makeDir(top.root));
     } else if (!this.class || parent?.class) {
       core.assertFree(parent!, this.name);
@@ -266,7 +259,7 @@ export class Device extends Kobject implements Nest {
 
   private leaveNest_(): void {
     const { parent, core } = this;
-    if (!parent && !this.class) this.topDir_().removeChild(this.name);
+    if (!parent && !this.class) this.top.removeChild(this.name);
     else if (!this.class || parent?.class) removeChild(parent!, this);
     else {
       const nest = parent ?? core.virtual;

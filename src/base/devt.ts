@@ -7,6 +7,7 @@
 import type { KernfsDir } from '../kernfs/dir.js';
 import { linksTo } from '../kernfs/projection.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { NumberedMap } from '../lib/numbered-map.js';
 import { type Devt, formatDevt } from './chrdev.js';
 import type { Device } from './device.js';
 import type { Devtmpfs } from './devtmpfs.js';
@@ -14,7 +15,7 @@ import type { CharFile } from './file.js';
 import { Part } from './part.js';
 
 export class DeviceNumbers {
-  readonly #devices = new Map<string, Device>();
+  readonly #devices = new NumberedMap<Device>();
 
   /** @param dir /sys/dev/char */
   constructor(

@@ -10,6 +10,7 @@ import { KernfsNode, type KernfsRoot, S_IFCHR } from '../kernfs/node.js';
 import { kernfsCreateRoot } from '../kernfs/root.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { NumberedMap } from '../lib/numbered-map.js';
 import { type Devt, makedev } from './chrdev.js';
 
 const BYTES_PER_ENTRY = 20;
@@ -42,12 +43,15 @@ export class DeviceNode extends KernfsNode {
 }
 
 class TmpfsDir extends NewestFirstDir {
-  /** Directories and devices, in the order in which they came. */
-  readonly entries = new Map<string, TmpfsDir | Numbered>();
+  readonly entries = new NumberedMap<TmpfsDir | Numbered>();
+  subdirs = 0;
+  /** For each entry a number that says when it came. */
+  readonly #sequence = new NumberedMap<number>();
+  #last = 0;
 
   constructor(root: KernfsRoot, name: string) {
     super(root, name);
-    this.addTemplate(new TmpfsEntries(this.entries));
+    this.addTemplate(new TmpfsEntries(this));
   }
 
   override get size(): number {
@@ -56,34 +60,44 @@ class TmpfsDir extends NewestFirstDir {
 
   put(name: string, entry: TmpfsDir | Numbered): void {
     this.entries.set(name, entry);
+    this.#sequence.set(name, ++this.#last);
+    if (entry instanceof TmpfsDir) this.subdirs++;
     this.entryAdded(name);
   }
 
   override removeChild(name: string): void {
-    if (!this.entries.delete(name)) throw new KernelError(Errno.ENOENT);
+    const entry = this.entries.get(name);
+    if (!entry) throw new KernelError(Errno.ENOENT);
+    this.entries.delete(name);
+    this.#sequence.delete(name);
+    if (entry instanceof TmpfsDir) this.subdirs--;
     this.entryRemoved(name);
+  }
+
+  protected override sequenceOf(name: string): number {
+    return this.#sequence.get(name)!;
   }
 }
 
 class TmpfsEntries implements KernfsTemplate {
-  constructor(readonly entries: ReadonlyMap<string, TmpfsDir | Numbered>) {}
+  constructor(readonly dir: TmpfsDir) {}
 
   names(): Iterable<string> {
-    return this.entries.keys();
+    return this.dir.entries.keys();
   }
 
   has(name: string): boolean {
-    return this.entries.has(name);
+    return this.dir.entries.has(name);
   }
 
   make(root: KernfsRoot, name: string): KernfsNode | undefined {
-    const entry = this.entries.get(name);
+    const entry = this.dir.entries.get(name);
     if (!entry || entry instanceof TmpfsDir) return entry;
     return new DeviceNode(root, name, entry.devt!, entry.node?.mode ?? DEFAULT_MODE);
   }
 
   directories(): number {
-    return [...this.entries.values()].filter((entry) => entry instanceof TmpfsDir).length;
+    return this.dir.subdirs;
   }
 }
 

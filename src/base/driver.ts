@@ -4,15 +4,17 @@
  * @module
  */
 
-import { linksTo } from '../kernfs/projection.js';
+import { KernfsLink } from '../kernfs/link.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
 import { after, eachInTurn, type Sleeps } from '../lib/sleep.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { Bus } from './bus.js';
+import type { DriverCore } from './core.js';
 import { bindStore, deviceDetach, driverAttach, unbindStore } from './dd.js';
 import type { Device } from './device.js';
 import { Kobject } from './kobject.js';
 import type { Module } from './module.js';
+import { Part } from './part.js';
 import { ueventWriteOnly } from './uevent.js';
 
 export interface DeviceDriverOptions<D extends Device = Device> {
@@ -37,18 +39,35 @@ const driverGroup = new AttributeGroup<DeviceDriver>({
   ],
 });
 
+/** Links to the driver's devices; one whose removal sleeps has lost its link already. */
+const deviceLinks: KernfsTemplate = {
+  *names(driver: unknown): Iterable<string> {
+    for (const device of (driver as DeviceDriver).devices.values()) {
+      if (device.shows(Part.Driver)) yield device.name;
+    }
+  },
+  has: (name, driver) => (driver as DeviceDriver).devices.get(name)?.shows(Part.Driver) === true,
+  make(root, name, driver) {
+    const device = (driver as DeviceDriver).devices.get(name);
+    return device?.shows(Part.Driver) ? new KernfsLink(root, name, device.dir) : undefined;
+  },
+  directories: () => 0,
+};
+
 export class DeviceDriver extends Kobject {
+  readonly core: DriverCore;
+  readonly name: string;
   readonly options: DeviceDriverOptions;
-  /** Bound devices, in the order in which they were bound. */
-  readonly devices = new Set<Device>();
-  /** Devices that the directory links to: from before their probe to before their removal. */
-  readonly #linked = new Map<string, Device>();
+  /** Devices from before their probe to after their removal, in the order in which they were bound. */
+  readonly devices = new Map<string, Device>();
 
   constructor(
     readonly bus: Bus,
     options: DeviceDriverOptions,
   ) {
-    super(bus.core, options.name);
+    super();
+    this.core = bus.core;
+    this.name = options.name;
     this.options = options;
   }
 
@@ -66,26 +85,35 @@ export class DeviceDriver extends Kobject {
     const dir = this.kobjectAdd(bus.driversDir);
     if (bus.autoprobe) driverAttach(this);
     options.module?.addDriver(this);
-    dir.addTemplate(linksTo(this.#linked));
+    dir.addTemplate(deviceLinks);
     dir.addTemplate(driverGroup);
     for (const group of options.groups ?? []) dir.addTemplate(group);
     this.uevent('add');
     return this;
   }
 
-  addLink(device: Device): void {
-    this.#linked.set(device.name, device);
-    this.dir.entryAdded(device.name);
+  addDevice(device: Device): void {
+    this.devices.set(device.name, device);
   }
 
-  removeLink(device: Device): void {
-    this.#linked.delete(device.name);
+  removeDevice(device: Device): void {
+    this.devices.delete(device.name);
+  }
+
+  /** Makes the links between a driver and a device (`driver_sysfs_add`). */
+  addLinks(device: Device): void {
+    this.dir.entryAdded(device.name);
+    device.showPart(Part.Driver);
+  }
+
+  removeLinks(device: Device): void {
+    device.hidePart(Part.Driver);
     this.dir.entryRemoved(device.name);
   }
 
   /** Unbinds every device, the last bound first, and forgets the driver. */
   unregister(): Sleeps<void> {
-    return after(eachInTurn([...this.devices].reverse(), deviceDetach), () => {
+    return after(eachInTurn([...this.devices.values()].reverse(), deviceDetach), () => {
       this.options.module?.removeDriver(this);
       this.bus.removeDriver(this);
       this.kobjectDel();

@@ -9,16 +9,28 @@
 
 import type { KernfsDir } from '../kernfs/dir.js';
 import type { DriverCore } from './core.js';
-import type { UeventAction } from './uevent.js';
+import type { UeventAction, UeventDescription } from './uevent.js';
+
+/**
+ * Bits of an object's state. Like the kernel's bit fields they share one word, with the parts that a device shows.
+ */
+export const State = {
+  /** An `add` uevent was sent, so a `remove` is owed. */
+  AddUeventSent: 1,
+  InSysfs: 2,
+  /** Deletion began: no driver may bind any more. */
+  Dead: 4,
+} as const;
+
+const noVariables: readonly string[] = [];
 
 export abstract class Kobject {
-  private dir_: KernfsDir | undefined = undefined;
-  private announced_ = false;
+  abstract readonly core: DriverCore;
+  abstract readonly name: string;
 
-  constructor(
-    readonly core: DriverCore,
-    readonly name: string,
-  ) {}
+  /** The object's directory. A device has one only when somebody has looked at it. */
+  made: KernfsDir | undefined = undefined;
+  private state_ = 0;
 
   /** SUBSYSTEM of the object's uevents; undefined for an object that has none. */
   abstract readonly subsystem: string | undefined;
@@ -30,8 +42,8 @@ export abstract class Kobject {
 
   /** The object's directory. Only an object in sysfs has one. */
   get dir(): KernfsDir {
-    if (!this.dir_) throw new Error(`${this.name} is not in sysfs`);
-    return this.dir_;
+    if (!this.made) throw new Error(`${this.name} is not in sysfs`);
+    return this.made;
   }
 
   /** Path of the object below the sysfs mount, with a leading slash. */
@@ -40,7 +52,16 @@ export abstract class Kobject {
   }
 
   get inSysfs(): boolean {
-    return this.dir_ !== undefined;
+    return this.is(State.InSysfs);
+  }
+
+  protected is(bit: number): boolean {
+    return (this.state_ & bit) !== 0;
+  }
+
+  protected become(bit: number, yes: boolean): void {
+    if (yes) this.state_ |= bit;
+    else this.state_ &= ~bit;
   }
 
   /**
@@ -48,40 +69,43 @@ export abstract class Kobject {
    * @throws EEXIST when the parent has an entry of that name
    */
   kobjectAdd(parent: KernfsDir): KernfsDir {
-    this.dir_ = parent.addDir(this.name, this);
-    return this.dir_;
+    this.made = parent.addDir(this.name, this);
+    this.become(State.InSysfs, true);
+    return this.made;
   }
 
   /** Removes the directory (`kobject_del`), after a `remove` uevent if that is still owed. */
   kobjectDel(): void {
     this.announceRemoval();
     this.dir.parent?.removeChild(this.name);
-    this.dir_ = undefined;
+    this.made = undefined;
+    this.become(State.InSysfs, false);
   }
 
   protected announceRemoval(): void {
-    if (this.announced_) this.uevent('remove');
+    if (this.is(State.AddUeventSent)) this.uevent('remove');
   }
 
   /**
    * Announces an event (`kobject_uevent_env`).
    * @param extra variables that come before the object's own, as `KEY=value`
    */
-  uevent(action: UeventAction, extra: readonly string[] = []): void {
-    if (action === 'add') this.announced_ = true;
-    if (action === 'remove') this.announced_ = false;
+  uevent(action: UeventAction, extra = noVariables): void {
+    if (action === 'add') this.become(State.AddUeventSent, true);
+    if (action === 'remove') this.become(State.AddUeventSent, false);
     this.emit(action, extra);
   }
 
   /** Announces an event that somebody asked for; it leaves no trace in the object's state. */
   emit(action: UeventAction, extra: readonly string[]): void {
-    const { subsystem } = this;
-    if (subsystem === undefined) return;
-    this.core.uevents.emit(action, () => {
-      let own = this.ueventVariables();
-      // An unbound device matches no driver, so the event carries no hint to load one (zap_modalias_env).
-      if (action === 'unbind') own = own.filter((variable) => !variable.startsWith('MODALIAS='));
-      return { devpath: this.path, subsystem, variables: [...extra, ...own] };
-    });
+    if (this.subsystem !== undefined) this.core.uevents.emit(action, this, extra);
+  }
+
+  /** What an event tells of the object; asked for only when somebody listens. */
+  describe(action: UeventAction, extra: readonly string[]): UeventDescription {
+    let own = this.ueventVariables();
+    // An unbound device matches no driver, so the event carries no hint to load one (zap_modalias_env).
+    if (action === 'unbind') own = own.filter((variable) => !variable.startsWith('MODALIAS='));
+    return { devpath: this.path, subsystem: this.subsystem!, variables: [...extra, ...own] };
   }
 }

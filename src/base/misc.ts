@@ -8,8 +8,9 @@ import { builtin } from './builtin.js';
 import { MISC_MAJOR } from './chrdev.js';
 import { DeviceClass } from './class.js';
 import type { DriverCore } from './core.js';
-import { Device } from './device.js';
+import type { Device } from './device.js';
 import type { OpenDevice } from './file.js';
+import { NamedDevice } from './named-device.js';
 
 export interface MiscDeviceOptions {
   /** Name in sysfs. */
@@ -23,7 +24,7 @@ export interface MiscDeviceOptions {
   open?: OpenDevice;
 }
 
-class MiscDevice extends Device {
+class MiscDevice extends NamedDevice {
   constructor(
     core: DriverCore,
     miscClass: DeviceClass,

@@ -84,6 +84,7 @@ function fixedFile(name: string, mode: number, content: Buffer): BinAttribute<Mo
 }
 
 export class Module extends Kobject {
+  readonly name: string;
   state: 'coming' | 'live' | 'going' = 'coming';
   /** Modules that use this one. */
   readonly holders = new Set<Module>();
@@ -91,14 +92,15 @@ export class Module extends Kobject {
   references = 0;
 
   constructor(
-    core: DriverCore,
+    readonly core: DriverCore,
     readonly definition: ModuleDefinition,
     readonly image: ModuleImage,
     readonly parameters: ModuleParameters,
     /** The modules it depends on, by name, with what they export. */
     readonly imports: ReadonlyMap<string, unknown>,
   ) {
-    super(core, definition.name);
+    super();
+    this.name = definition.name;
   }
 
   get subsystem(): string {

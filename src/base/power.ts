@@ -40,7 +40,7 @@ function choice(text: string, yes: string, no: string): boolean {
 }
 
 function controlStore(device: Device, text: string): Sleeps<void> {
-  return device.lock.hold(() => {
+  return device.locked(() => {
     const on = choice(text, 'on', 'auto');
     device.pm ??= defaultPm();
     device.pm.control = on ? 'on' : 'auto';

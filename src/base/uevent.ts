@@ -21,7 +21,8 @@ export interface Uevent {
   seqnum: number;
 }
 
-interface UeventDescription {
+/** What an event says of its object. */
+export interface UeventDescription {
   devpath: string;
   subsystem: string;
   variables: readonly string[];
@@ -46,12 +47,12 @@ export class Uevents {
 
   /**
    * Numbers an event and tells the subscribers, if there are any.
-   * @param describe the rest of the event, asked for only when somebody listens
+   * @param extra variables that come before the object's own, as `KEY=value`
    */
-  emit(action: UeventAction, describe: () => UeventDescription): void {
+  emit(action: UeventAction, object: Kobject, extra: readonly string[]): void {
     const seqnum = ++this.seqnum;
     if (this.#subscribers.size === 0) return;
-    const { devpath, subsystem, variables } = describe();
+    const { devpath, subsystem, variables } = object.describe(action, extra);
     const env = [
       `ACTION=${action}`,
       `DEVPATH=${devpath}`,

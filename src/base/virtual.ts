@@ -4,21 +4,21 @@
  */
 
 import { KernfsDir } from '../kernfs/dir.js';
-import type { NameTable } from '../lib/name-table.js';
+import type { Roster } from '../lib/roster.js';
 import { childrenTemplate, type GlueDir, type Nest } from './children.js';
 
 export class VirtualDevices implements Nest {
   readonly path = '/devices/virtual';
-  private children_: NameTable<GlueDir> | undefined = undefined;
+  private children_: Roster<GlueDir> = undefined;
   made: KernfsDir | undefined = undefined;
 
   constructor(readonly devices: KernfsDir) {}
 
-  get children(): NameTable<GlueDir> | undefined {
+  get children(): Roster<GlueDir> {
     return this.children_;
   }
 
-  set children(children: NameTable<GlueDir> | undefined) {
+  set children(children: Roster<GlueDir>) {
     this.children_ = children;
     if (children) this.dir;
   }

@@ -13,7 +13,7 @@ import type { MdevDevice } from '../mdev/device.js';
 import type { MdevDriver } from '../mdev/driver.js';
 import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
-import { VfioDevice } from '../vfio/device.js';
+import { VfioDevice, type VfioDeviceOps } from '../vfio/device.js';
 import { mbochsIoctl } from './mbochs-vfio.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 
@@ -40,6 +40,18 @@ const vendorGroup = new AttributeGroup<MdevDevice>({
 
 function mbochsDriver(sample: () => SampleParent, mbytes: number): MdevDriver {
   let free = mbytes;
+  const mbytesOf = (vdev: VfioDevice) => typeOf(vdev.device as MdevDevice).mbytes;
+  const ops: VfioDeviceOps = {
+    name: MBOCHS_NAME,
+    init(vdev) {
+      if (free < mbytesOf(vdev)) throw new KernelError(Errno.ENOSPC);
+      free -= mbytesOf(vdev);
+    },
+    release(vdev) {
+      free += mbytesOf(vdev);
+    },
+    ioctl: (vdev, request, arg) => mbochsIoctl(mbytesOf(vdev), request, arg),
+  };
   return {
     name: MBOCHS_NAME,
     deviceApi: 'vfio-pci',
@@ -50,17 +62,7 @@ function mbochsDriver(sample: () => SampleParent, mbytes: number): MdevDriver {
     /** @throws ENOSPC when less memory is free than the type has */
     probe(mdev) {
       const type = typeOf(mdev);
-      const vdev = new VfioDevice(sample().vfio, mdev, {
-        name: MBOCHS_NAME,
-        init() {
-          if (free < type.mbytes) throw new KernelError(Errno.ENOSPC);
-          free -= type.mbytes;
-        },
-        release() {
-          free += type.mbytes;
-        },
-        ioctl: (_vdev, request, arg) => mbochsIoctl(type.mbytes, request, arg),
-      });
+      const vdev = new VfioDevice(sample().vfio, mdev, ops);
       devPrint(
         mdev,
         `mbochs_init_dev: ${type.prettyName}, ${type.mbytes} MB, ${type.mbytes * PAGES_PER_MB} pages`,

@@ -12,7 +12,7 @@ import type { MdevDevice } from '../mdev/device.js';
 import type { MdevDriver } from '../mdev/driver.js';
 import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
-import { VfioDevice } from '../vfio/device.js';
+import { VfioDevice, type VfioDeviceOps } from '../vfio/device.js';
 import { mdpyIoctl } from './mdpy-vfio.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 
@@ -42,6 +42,10 @@ const vendorGroup = new AttributeGroup<MdevDevice>({
 });
 
 function mdpyDriver(sample: () => SampleParent, maxInstances: number): MdevDriver {
+  const ops: VfioDeviceOps = {
+    name: MDPY_NAME,
+    ioctl: ({ device }, request, arg) => mdpyIoctl(typeOf(device as MdevDevice), request, arg),
+  };
   return {
     name: MDPY_NAME,
     deviceApi: 'vfio-pci',
@@ -50,10 +54,7 @@ function mdpyDriver(sample: () => SampleParent, maxInstances: number): MdevDrive
     showDescription: (type) => `virtual display, ${(type as MdpyType).resolution} framebuffer`,
 
     probe(mdev) {
-      const vdev = new VfioDevice(sample().vfio, mdev, {
-        name: MDPY_NAME,
-        ioctl: (_vdev, request, arg) => mdpyIoctl(typeOf(mdev), request, arg),
-      });
+      const vdev = new VfioDevice(sample().vfio, mdev, ops);
       devPrint(mdev, `mdpy_init_dev: ${typeOf(mdev).prettyName} (${typeOf(mdev).resolution})`);
       vdev.registerEmulatedIommuDev();
       mdev.driverData = vdev;

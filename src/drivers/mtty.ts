@@ -11,7 +11,7 @@ import type { MdevDevice } from '../mdev/device.js';
 import type { MdevDriver } from '../mdev/driver.js';
 import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
-import { VfioDevice } from '../vfio/device.js';
+import { VfioDevice, type VfioDeviceOps } from '../vfio/device.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 
 const MAX_PORTS = 24;
@@ -36,6 +36,18 @@ const portsOf = (mdev: MdevDevice) => (mdev.mdevType as MttyType).ports;
 
 function mttyDriver(sample: () => SampleParent): MdevDriver {
   let freePorts = MAX_PORTS;
+  const ops: VfioDeviceOps = {
+    name: 'vfio-mtty',
+    init({ device }) {
+      const ports = portsOf(device as MdevDevice);
+      if (freePorts < ports) throw new KernelError(Errno.ENOSPC);
+      freePorts -= ports;
+    },
+    release({ device }) {
+      freePorts += portsOf(device as MdevDevice);
+    },
+    migrationState: () => 'RUNNING',
+  };
   return {
     name: 'mtty',
     deviceApi: 'vfio-pci',
@@ -44,17 +56,7 @@ function mttyDriver(sample: () => SampleParent): MdevDriver {
 
     /** @throws ENOSPC when fewer ports are free than the type has */
     probe(mdev) {
-      const vdev = new VfioDevice(sample().vfio, mdev, {
-        name: 'vfio-mtty',
-        init() {
-          if (freePorts < portsOf(mdev)) throw new KernelError(Errno.ENOSPC);
-          freePorts -= portsOf(mdev);
-        },
-        release() {
-          freePorts += portsOf(mdev);
-        },
-        migrationState: () => 'RUNNING',
-      });
+      const vdev = new VfioDevice(sample().vfio, mdev, ops);
       vdev.registerEmulatedIommuDev();
       mdev.driverData = vdev;
     },

@@ -6,8 +6,9 @@
  */
 
 import { DeviceClass } from '../base/class.js';
-import { Device } from '../base/device.js';
+import type { Device } from '../base/device.js';
 import type { Module } from '../base/module.js';
+import { NamedDevice } from '../base/named-device.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import { mdevModule } from '../mdev/core.js';
 import {
@@ -48,7 +49,7 @@ export class SampleParent {
     started(this.major);
     this.#registeredDriver = mdevRegisterDriver(module.import(mdevModule), driver, module);
     this.#class = new DeviceClass(core, name).register();
-    this.#device = new Device(core, name, { class: this.#class });
+    this.#device = new NamedDevice(core, name, { class: this.#class });
     this.#device.add();
     this.#parent = mdevRegisterParent(this.#device, this.#registeredDriver, types);
   }

@@ -12,8 +12,9 @@ import type { VgpuAttribute, VgpuTypeData } from './vgpu-data.js';
 /** What the groups need to know of a device. */
 export interface AttributeOwner {
   typeOf(mdev: MdevDevice): VgpuTypeData;
-  /** What was written to its attributes, by path. */
-  writtenTo(mdev: MdevDevice): Map<string, string>;
+  /** What was last written to the attribute at a path, if anything was. */
+  written(mdev: MdevDevice, path: string): string | undefined;
+  write(mdev: MdevDevice, path: string, text: string): void;
 }
 
 const asAttribute = (attribute: string | VgpuAttribute): VgpuAttribute =>
@@ -54,14 +55,14 @@ function vgpuAttribute(
       show(mdev: MdevDevice) {
         const initial = asAttribute(owner.typeOf(mdev).attributes[path] ?? '').content;
         return (
-          owner.writtenTo(mdev).get(path) ??
+          owner.written(mdev, path) ??
           initial.replaceAll('{uuid}', mdev.uuid).replaceAll('{type}', mdev.mdevType.dir.name)
         );
       },
     }),
     ...(bits & 0o222 && {
       store(mdev: MdevDevice, text: string) {
-        owner.writtenTo(mdev).set(path, text);
+        owner.write(mdev, path, text);
       },
     }),
   };

@@ -23,7 +23,7 @@ import type { PciDevice } from '../pci/device.js';
 import { PciDriver } from '../pci/driver.js';
 import { parsePciId } from '../pci/ids.js';
 import { type VfioCore, vfioModule } from '../vfio/core.js';
-import { VfioDevice } from '../vfio/device.js';
+import { VfioDevice, type VfioDeviceOps } from '../vfio/device.js';
 import { vgpuAttributeGroups } from './vgpu-attribute.js';
 import type { VgpuData, VgpuTypeData } from './vgpu-data.js';
 import { type VgpuCount, vgpuCount } from './vgpu-policy.js';
@@ -37,11 +37,10 @@ class VgpuType extends MdevType {
   }
 }
 
-/** What the driver keeps with a device. */
-interface Vgpu {
-  vdev: VfioDevice;
+/** A device of the driver. */
+class Vgpu extends VfioDevice {
   /** What was written to its attributes, by path. */
-  written: Map<string, string>;
+  written: Map<string, string> | undefined = undefined;
 }
 
 const typeOf = (mdev: MdevDevice) => (mdev.mdevType as VgpuType).data;
@@ -50,8 +49,26 @@ function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver 
   const { policy, types } = data;
   const devGroups = vgpuAttributeGroups(types, {
     typeOf,
-    writtenTo: (mdev) => (mdev.driverData as Vgpu).written,
+    written: (mdev, path) => (mdev.driverData as Vgpu).written?.get(path),
+    write(mdev, path, text) {
+      const vgpu = mdev.driverData as Vgpu;
+      vgpu.written ??= new Map();
+      vgpu.written.set(path, text);
+    },
   });
+  const vgpuTypeOf = ({ device }: VfioDevice) => (device as MdevDevice).mdevType as VgpuType;
+  const ops: VfioDeviceOps = {
+    name: data.mdevDriver,
+    /** @throws ENOSPC when the driver counts and the parent has no room for another of the type */
+    init(vdev) {
+      const type = vgpuTypeOf(vdev);
+      type.count?.take(type.data);
+    },
+    release(vdev) {
+      const type = vgpuTypeOf(vdev);
+      type.count?.give(type.data);
+    },
+  };
   const common = {
     name: data.mdevDriver,
     deviceApi: data.deviceApi,
@@ -60,20 +77,14 @@ function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver 
       showDescription: (type: MdevType) => (type as VgpuType).data.description ?? '',
     }),
 
-    /** @throws ENOSPC when the driver counts and the parent has no room for another of the type */
     probe(mdev: MdevDevice) {
-      const { count, data: type } = mdev.mdevType as VgpuType;
-      const vdev = new VfioDevice(vfio, mdev, {
-        name: data.mdevDriver,
-        init: () => count?.take(type),
-        release: () => count?.give(type),
-      });
-      vdev.registerEmulatedIommuDev();
-      mdev.driverData = { vdev, written: new Map() } satisfies Vgpu;
+      const vgpu = new Vgpu(vfio, mdev, ops);
+      vgpu.registerEmulatedIommuDev();
+      mdev.driverData = vgpu;
     },
 
     remove(mdev: MdevDevice) {
-      const { vdev } = mdev.driverData as Vgpu;
+      const vdev = mdev.driverData as Vgpu;
       return after(vdev.unregisterGroupDev(), () => vdev.put());
     },
   };

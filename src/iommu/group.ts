@@ -20,6 +20,8 @@ import type { KernfsTemplate } from '../kernfs/template.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { Ida } from '../lib/ida.js';
 import { sysfsStreq } from '../lib/kstrtox.js';
+import { NumberedMap } from '../lib/numbered-map.js';
+import { type Roster, rosterGet, rosterMembers, rosterWith, rosterWithout } from '../lib/roster.js';
 import { AttributeGroup } from '../sysfs/group.js';
 
 /** Type of a group's default domain, as its `type` file shows it. */
@@ -54,14 +56,15 @@ function typeStore(group: IommuGroup, text: string): void {
   const type = asked[1];
   // A lazy flush queue can be switched on while the domain is in use; any other change needs it idle.
   const flushQueueOnly = group.type === 'DMA' && type === 'DMA-FQ';
-  if (!flushQueueOnly && group.devices.some((device) => device.driver)) throw new KernelError(Errno.EPERM);
+  if (!flushQueueOnly && [...rosterMembers(group.devices)].some((device) => device.driver))
+    throw new KernelError(Errno.EPERM);
   group.type = type;
 }
 
 export class IommuGroup {
   readonly name: string | undefined;
   readonly reservedRegions: string;
-  devices: readonly Device[] = [];
+  devices: Roster<Device> = undefined;
   type: DomainType;
   /** The group's directory, if anybody has looked at it. */
   made: KernfsDir | undefined = undefined;
@@ -88,7 +91,7 @@ export class IommuGroup {
   }
 
   addDevice(device: Device): void {
-    this.devices = [...this.devices, device];
+    this.devices = rosterWith(this.devices, device);
     device.iommuGroup = this;
     device.showPart(Part.IommuGroup);
     this.madeDevicesDir_?.entryAdded(device.name);
@@ -98,11 +101,11 @@ export class IommuGroup {
   /** Takes a device out; a group that loses its last device is gone, and its number free. */
   removeDevice(device: Device): void {
     devPrint(device, `Removing from iommu group ${this.id}`);
-    this.devices = this.devices.filter((other) => other !== device);
+    this.devices = rosterWithout(this.devices, device.name);
     this.madeDevicesDir_?.entryRemoved(device.name);
     device.hidePart(Part.IommuGroup);
     device.iommuGroup = undefined;
-    if (this.devices.length === 0) this.iommu.freeGroup(this);
+    if (this.devices === undefined) this.iommu.freeGroup(this);
   }
 
   private get madeDevicesDir_(): KernfsDir | undefined {
@@ -111,10 +114,10 @@ export class IommuGroup {
 }
 
 const groupDevices: KernfsTemplate = {
-  names: (group) => (group as IommuGroup).devices.map((device) => device.name),
-  has: (name, group) => (group as IommuGroup).devices.some((device) => device.name === name),
+  names: (group) => Array.from(rosterMembers((group as IommuGroup).devices), (device) => device.name),
+  has: (name, group) => rosterGet((group as IommuGroup).devices, name) !== undefined,
   make(root, name, group) {
-    const device = (group as IommuGroup).devices.find((other) => other.name === name);
+    const device = rosterGet((group as IommuGroup).devices, name);
     return device && new KernfsLink(root, name, device.dir);
   },
   directories: () => 0,
@@ -124,7 +127,7 @@ const groupDevices: KernfsTemplate = {
 export class Iommu {
   readonly groupsDir: KernfsDir;
   /** Groups by their number, as text. */
-  readonly groups = new Map<string, IommuGroup>();
+  readonly groups = new NumberedMap<IommuGroup>();
   readonly #ids = new Ida();
 
   constructor(readonly core: DriverCore) {

@@ -2,7 +2,8 @@
  * A directory that lists its newest entry first, as the memory file systems built on the dentry cache do
  * (fs/libfs.c: tmpfs, debugfs).
  *
- * Names must come in the order in which they were made, so such a directory has children or one template, not both.
+ * Names must come in the order in which they were made, so such a directory has children or one template, not both;
+ * unless a subclass knows the order.
  * @module
  */
 
@@ -24,12 +25,22 @@ export class NewestFirstDir extends KernfsDir {
     super.removeChild(name);
   }
 
+  /** A number for an entry: the later it was made, the higher. */
+  protected sequenceOf(name: string): number {
+    let sequence = this.#sequence.get(name);
+    if (sequence === undefined) {
+      sequence = ++this.#last;
+      this.#sequence.set(name, sequence);
+    }
+    return sequence;
+  }
+
   protected override sorted(names: string[]) {
-    for (const name of names) if (!this.#sequence.has(name)) this.#sequence.set(name, ++this.#last);
-    const newest = [...names].sort((a, b) => this.#sequence.get(b)! - this.#sequence.get(a)!);
+    const made = names.map((name) => ({ name, sequence: this.sequenceOf(name) }));
+    made.sort((a, b) => b.sequence - a.sequence);
     return {
-      names: newest,
-      offsets: newest.map((name) => END_OF_DIRECTORY - 1 - this.#sequence.get(name)!),
+      names: made.map(({ name }) => name),
+      offsets: made.map(({ sequence }) => END_OF_DIRECTORY - 1 - sequence),
     };
   }
 }

@@ -9,6 +9,14 @@ import { KernfsLink } from './link.js';
 import type { KernfsNode, KernfsRoot } from './node.js';
 import type { KernfsTemplate } from './template.js';
 
+/** What a projection needs to know of a collection: a map by name, or something that looks like one. */
+export interface Members<T> {
+  readonly size: number;
+  get(name: string): T | undefined;
+  has(name: string): boolean;
+  keys(): Iterable<string>;
+}
+
 export class Projection<T> implements KernfsTemplate {
   /**
    * @param members what the directory lists
@@ -16,7 +24,7 @@ export class Projection<T> implements KernfsTemplate {
    * @param areDirectories whether the members count as subdirectories
    */
   constructor(
-    readonly members: ReadonlyMap<string, T>,
+    readonly members: Members<T>,
     readonly makeNode: (root: KernfsRoot, name: string, member: T) => KernfsNode,
     readonly areDirectories = false,
   ) {}
@@ -40,9 +48,7 @@ export class Projection<T> implements KernfsTemplate {
 }
 
 /** A projection as links to where each member has its directory. */
-export function linksTo<T extends { readonly dir: KernfsNode }>(
-  members: ReadonlyMap<string, T>,
-): Projection<T> {
+export function linksTo<T extends { readonly dir: KernfsNode }>(members: Members<T>): Projection<T> {
   return new Projection(members, (root, name, member) => new KernfsLink(root, name, member.dir));
 }
 

@@ -8,8 +8,9 @@ import { Bus } from '../base/bus.js';
 import type { Devt } from '../base/chrdev.js';
 import { DeviceClass } from '../base/class.js';
 import type { DriverCore } from '../base/core.js';
-import { Device, type DeviceOptions } from '../base/device.js';
+import { Device } from '../base/device.js';
 import { DeviceDriver } from '../base/driver.js';
+import { type DeviceOptions, NamedDevice } from '../base/named-device.js';
 import { KernfsDir } from '../kernfs/dir.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
 import { after, eachInTurn, type Sleeps } from '../lib/sleep.js';
@@ -25,7 +26,7 @@ interface PlainOptions extends DeviceOptions {
   driverName?: string | undefined;
 }
 
-class PlainDevice extends Device {
+class PlainDevice extends NamedDevice {
   readonly #devname: string | undefined;
   readonly #variables: readonly string[];
   readonly driverName: string | undefined;

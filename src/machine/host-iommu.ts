@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Device } from '../base/device.js';
+import type { Device } from '../base/device.js';
+import { NamedDevice } from '../base/named-device.js';
 import type { Iommu, IommuGroup, IommuGroupOptions } from '../iommu/group.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import type { PciNotifier } from '../pci/bus.js';
@@ -42,7 +43,7 @@ export class HostIommu implements PciNotifier {
   }
 
   #addUnit(host: PlainHost, name: string, nodes: Fixture['iommu']['units'][number]['nodes']): void {
-    const unit = new Device(host.core, name, { class: host.class('iommu') });
+    const unit = new NamedDevice(host.core, name, { class: host.class('iommu') });
     unit.add();
     unit.dir.addDir('devices');
     new RawNodes(host.core).addAll(() => unit.dir, nodes);

@@ -43,11 +43,11 @@ export const belowSys = (path: string) => path.slice('/sys'.length);
 /** A raw directory that announces itself. */
 class RawKobject extends Kobject {
   constructor(
-    core: DriverCore,
-    name: string,
+    readonly core: DriverCore,
+    readonly name: string,
     readonly subsystem: string,
   ) {
-    super(core, name);
+    super();
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The mdev core (drivers/vfio/mdev/mdev_core.c, module `mdev`): the bus, the class of parents, and the one list of all
- * mediated devices that makes a UUID unique on the machine.
+ * The mdev core (drivers/vfio/mdev/mdev_core.c, module `mdev`): the bus, the class of parents, and what makes a UUID
+ * unique on the machine.
  * @module
  */
 
@@ -13,14 +13,19 @@ import type { MdevDevice } from './device.js';
 export class MdevCore {
   readonly bus: Bus;
   readonly parents: ClassCompat;
-  /** Every device from creation to release, by UUID, in order of creation. */
-  readonly devices = new Map<string, MdevDevice>();
+  /** Devices that are leaving: some have left the bus already, and nobody else may have their UUIDs yet. */
+  readonly leaving = new Map<string, MdevDevice>();
 
   constructor(readonly core: DriverCore) {
     // A driver never binds by itself: the core attaches the driver of the parent at creation, and an mdev that was
     // unbound can only be removed.
     this.bus = new Bus(core, 'mdev', { match: () => false }).register();
     this.parents = new ClassCompat(core, 'mdev_bus');
+  }
+
+  /** The device of a UUID, from creation to release. */
+  find(uuid: string): MdevDevice | undefined {
+    return this.leaving.get(uuid) ?? (this.bus.devices.get(uuid) as MdevDevice | undefined);
   }
 
   exit(): void {

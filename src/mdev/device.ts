@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Bus } from '../base/bus.js';
+import type { DriverCore } from '../base/core.js';
 import { deviceDriverAttach } from '../base/dd.js';
 import { Device } from '../base/device.js';
 import { Part } from '../base/part.js';
@@ -22,15 +24,36 @@ const mdevGroups = [
 const typePart = [new LinkTemplate<MdevDevice>({ mdev_type: (mdev) => mdev.mdevType.dir })];
 
 export class MdevDevice extends Device {
-  /** Set while the device is complete: neither still being made nor already being removed. */
-  active = false;
-
   constructor(
     readonly mdevType: MdevType,
     readonly uuid: string,
   ) {
-    const { parent } = mdevType;
-    super(parent.mdev.core, uuid, { parent: parent.device, bus: parent.mdev.bus, groups: mdevGroups });
+    super();
+  }
+
+  get core(): DriverCore {
+    return this.mdevType.parent.mdev.core;
+  }
+
+  get name(): string {
+    return this.uuid;
+  }
+
+  override get parent(): Device {
+    return this.mdevType.parent.device;
+  }
+
+  override get bus(): Bus {
+    return this.mdevType.parent.mdev.bus;
+  }
+
+  override get groups(): readonly KernfsTemplate[] {
+    return mdevGroups;
+  }
+
+  /** Whether the device is complete: neither still being made nor already being removed. */
+  get active(): boolean {
+    return this.shows(Part.Own);
   }
 
   protected override templatesOf(part: number): readonly KernfsTemplate[] {
@@ -48,27 +71,23 @@ export class MdevDevice extends Device {
  */
 export function mdevDeviceCreate(type: MdevType, uuid: string): Sleeps<void> {
   const { parent } = type;
-  const { devices } = parent.mdev;
-  if (devices.has(uuid)) throw new KernelError(Errno.EEXIST);
+  if (parent.mdev.find(uuid)) throw new KernelError(Errno.EEXIST);
   parent.takeInstance();
   const mdev = new MdevDevice(type, uuid);
-  devices.set(uuid, mdev);
   try {
     if (parent.unregistering) throw new KernelError(Errno.ENODEV);
     mdev.add();
   } catch (error) {
-    release(mdev);
+    parent.giveInstance();
     throw error;
   }
   const undo = (error: unknown): Sleeps<never> =>
-    after(mdev.del(), () => {
-      release(mdev);
+    after(leave(mdev), () => {
       throw error;
     });
   const finish = () => {
     type.addDevice(mdev);
     mdev.showPart(Part.Own);
-    mdev.active = true;
   };
   try {
     const attached = deviceDriverAttach(parent.registeredDriver, mdev);
@@ -85,7 +104,7 @@ export function mdevDeviceCreate(type: MdevType, uuid: string): Sleeps<void> {
  */
 export function mdevDeviceRemove(mdev: MdevDevice): Sleeps<void> {
   const { parent } = mdev.mdevType;
-  if (parent.mdev.devices.get(mdev.uuid) !== mdev) throw new KernelError(Errno.ENODEV);
+  if (parent.mdev.find(mdev.uuid) !== mdev) throw new KernelError(Errno.ENODEV);
   if (!mdev.active) throw new KernelError(Errno.EAGAIN);
   if (parent.unregistering) throw new KernelError(Errno.ENODEV);
   return mdevDeviceRemoveCommon(mdev);
@@ -93,17 +112,20 @@ export function mdevDeviceRemove(mdev: MdevDevice): Sleeps<void> {
 
 /** The removal itself, also used when the parent takes its devices with it. */
 export function mdevDeviceRemoveCommon(mdev: MdevDevice): Sleeps<void> {
-  mdev.active = false;
   mdev.hidePart(Part.Own);
   mdev.mdevType.removeDevice(mdev);
-  return after(mdev.del(), () => release(mdev));
+  return leave(mdev);
 }
 
-/** The last reference is gone: the UUID and the instance are free again. */
-function release(mdev: MdevDevice): void {
+/** Deletes the device. When the last reference is gone, its UUID and its instance are free again. */
+function leave(mdev: MdevDevice): Sleeps<void> {
   const { parent } = mdev.mdevType;
-  parent.mdev.devices.delete(mdev.uuid);
-  parent.giveInstance();
+  const { leaving } = parent.mdev;
+  leaving.set(mdev.uuid, mdev);
+  return after(mdev.del(), () => {
+    leaving.delete(mdev.uuid);
+    parent.giveInstance();
+  });
 }
 
 /**

@@ -35,9 +35,10 @@ export class MdevParent {
     return this.registeredDriver.mdev;
   }
 
-  /** Devices of this parent, in order of creation. */
+  /** Devices of this parent that are on the bus, in order of creation. */
   get devices(): MdevDevice[] {
-    return [...this.mdev.devices.values()].filter((mdev) => mdev.mdevType.parent === this);
+    const mdevs = [...this.mdev.bus.devices.values()] as MdevDevice[];
+    return mdevs.filter((mdev) => mdev.mdevType.parent === this);
   }
 
   /** @throws EUSERS when the core counts and nothing is left */

@@ -9,7 +9,8 @@ import { Bus } from '../base/bus.js';
 import { DeviceClass } from '../base/class.js';
 import type { DriverCore } from '../base/core.js';
 import { deviceDetach } from '../base/dd.js';
-import { Device } from '../base/device.js';
+import type { Device } from '../base/device.js';
+import { NamedDevice } from '../base/named-device.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { cstring, kstrtoull } from '../lib/kstrtox.js';
@@ -129,7 +130,7 @@ export class PciBus extends Bus {
    * @param top directory it stands in; /sys/devices without it
    */
   addRoot(bus: string, top?: KernfsDir): Device {
-    const root = new Device(this.core, `pci${bus}`, top ? { top } : {});
+    const root = new NamedDevice(this.core, `pci${bus}`, top ? { top } : {});
     root.add();
     this.#rootBuses.add(bus);
     this.#addSegment(bus, root);

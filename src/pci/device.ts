@@ -5,7 +5,8 @@
  */
 
 import { deviceAttach } from '../base/dd.js';
-import { Device } from '../base/device.js';
+import type { Device } from '../base/device.js';
+import { NamedDevice } from '../base/named-device.js';
 import { KernfsFile } from '../kernfs/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { AttributeGroup } from '../sysfs/group.js';
@@ -40,7 +41,7 @@ export const supplierGroup = new AttributeGroup<Device>({
 
 export type PowerState = 'D0' | 'D1' | 'D2' | 'D3hot' | 'D3cold' | 'unknown';
 
-export class PciDevice extends Device {
+export class PciDevice extends NamedDevice {
   readonly function: PciFunction;
   /** Name of the only driver that may bind; undefined for no override. */
   driverOverride: string | undefined = undefined;

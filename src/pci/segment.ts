@@ -4,13 +4,14 @@
  */
 
 import type { DeviceClass } from '../base/class.js';
-import { Device } from '../base/device.js';
+import type { Device } from '../base/device.js';
+import { NamedDevice } from '../base/named-device.js';
 import { kstrtoull } from '../lib/kstrtox.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { PciBus } from './bus.js';
 import { cpuList, cpuMask } from './sysfs.js';
 
-export class PciSegment extends Device {
+export class PciSegment extends NamedDevice {
   /**
    * @param name `DOMAIN:BUS`
    * @param above the host bridge or bridge

@@ -84,7 +84,7 @@ const number = (text: string) => kstrtoull(text);
  */
 function enableStore(device: PciDevice, text: string): Sleeps<void> {
   const value = number(text);
-  return device.lock.hold(() => {
+  return device.locked(() => {
     if (device.driver) throw new KernelError(Errno.EBUSY);
     if (value !== 0n) device.enable();
     else if (device.enableCount > 0) device.disable();
@@ -110,7 +110,7 @@ function msiBusStore(device: PciDevice, text: string): void {
 /** @throws EINVAL for a text that fills a page */
 export function driverOverrideStore(device: PciDevice, text: string): Sleeps<void> {
   if (text.length >= PAGE_SIZE - 1) throw new KernelError(Errno.EINVAL);
-  return device.lock.hold(() => {
+  return device.locked(() => {
     const [line = ''] = cstring(text).split('\n');
     device.driverOverride = line === '' ? undefined : line;
   });

@@ -6,6 +6,9 @@
  * @module
  */
 
+import type { Devt } from '../base/chrdev.js';
+import type { DeviceClass } from '../base/class.js';
+import type { DriverCore } from '../base/core.js';
 import { Device } from '../base/device.js';
 import type { UserPointer } from '../base/file.js';
 import { after, type Sleeps } from '../lib/sleep.js';
@@ -28,15 +31,12 @@ export interface VfioDeviceOps {
   migrationState?(vdev: VfioDevice): string;
 }
 
-/** The device's entry in the vfio-dev class. */
-class VfioClassDevice extends Device {}
-
-export class VfioDevice {
+/** A VFIO device is a device itself: the entry in the vfio-dev class, below the device that the driver was bound to. */
+export class VfioDevice extends Device {
   readonly index: number;
-  private classDevice_: Device | undefined = undefined;
   private group_: VfioGroup | undefined = undefined;
   private users_ = 0;
-  private idle_: (() => void) | undefined;
+  private idle_: (() => void) | undefined = undefined;
 
   /**
    * Allocates a VFIO device (`vfio_alloc_device`).
@@ -48,6 +48,7 @@ export class VfioDevice {
     readonly device: Device,
     readonly ops: VfioDeviceOps,
   ) {
+    super();
     this.index = vfio.allocDeviceIndex();
     try {
       ops.init?.(this);
@@ -55,6 +56,27 @@ export class VfioDevice {
       vfio.freeDeviceIndex(this.index);
       throw error;
     }
+  }
+
+  get core(): DriverCore {
+    return this.vfio.module.core;
+  }
+
+  get name(): string {
+    return `vfio${this.index}`;
+  }
+
+  override get parent(): Device {
+    return this.device;
+  }
+
+  override get class(): DeviceClass {
+    return this.vfio.deviceClass;
+  }
+
+  override get devt(): Devt | undefined {
+    const { vfio, index } = this;
+    return vfio.profile.vfioDeviceCdev ? { major: vfio.deviceMajor, minor: index } : undefined;
   }
 
   /** Frees what the constructor took (`vfio_put_device`). */
@@ -65,15 +87,10 @@ export class VfioDevice {
 
   /** Makes the device known to user space (`vfio_register_emulated_iommu_dev`). */
   registerEmulatedIommuDev(): void {
-    const { vfio, device, index } = this;
+    const { vfio, device } = this;
     this.group_ = vfioNoiommuGroupAlloc(vfio, device);
     this.group_.vdev = this;
-    this.classDevice_ = new VfioClassDevice(device.core, `vfio${index}`, {
-      class: vfio.deviceClass,
-      parent: device,
-      devt: vfio.profile.vfioDeviceCdev ? { major: vfio.deviceMajor, minor: index } : undefined,
-    });
-    this.classDevice_.add();
+    this.add();
     vfio.debugfs?.add(device.name, this);
   }
 
@@ -83,7 +100,7 @@ export class VfioDevice {
    */
   unregisterGroupDev(): Sleeps<void> {
     this.group_!.vdev = undefined;
-    return after(this.classDevice_!.del(), () =>
+    return after(this.del(), () =>
       after(this.waitForUsers_(), () => {
         this.vfio.debugfs?.remove(this.device.name);
         return vfioDeviceRemoveGroup(this.group_!, this.device);
@@ -93,7 +110,7 @@ export class VfioDevice {
 
   /** Takes a reference for an open file (`vfio_device_try_get_registration`). */
   tryGet(): boolean {
-    if (!this.classDevice_?.inSysfs) return false;
+    if (!this.inSysfs) return false;
     this.users_++;
     return true;
   }

@@ -5,6 +5,9 @@
  * @module
  */
 
+import type { Devt } from '../base/chrdev.js';
+import type { DeviceClass } from '../base/class.js';
+import type { DriverCore } from '../base/core.js';
 import { Device } from '../base/device.js';
 import type { IommuGroup } from '../iommu/group.js';
 import { after, type Sleeps } from '../lib/sleep.js';
@@ -24,12 +27,24 @@ export class VfioGroup extends Device {
     readonly vfio: VfioCore,
     readonly owned: IommuGroup,
   ) {
-    const minor = vfio.groupMinors.alloc();
-    super(vfio.module.core, String(owned.id), {
-      class: vfio.groupClass,
-      devt: { major: vfio.groupMajor, minor },
-    });
-    this.minor = minor;
+    super();
+    this.minor = vfio.groupMinors.alloc();
+  }
+
+  get core(): DriverCore {
+    return this.vfio.module.core;
+  }
+
+  get name(): string {
+    return String(this.owned.id);
+  }
+
+  override get class(): DeviceClass {
+    return this.vfio.groupClass;
+  }
+
+  override get devt(): Devt {
+    return { major: this.vfio.groupMajor, minor: this.minor };
   }
 
   /** Opens the node. Same errors as {@link VfioGroupFile}. */

@@ -87,7 +87,7 @@ t.test('while a device is held its removal sleeps, and so does whoever else want
   const sh = new Shell('mtty');
   sh.echo(UUID, `${typesOf('mtty')}/mtty-1/create`);
   const { mdevModule } = await import('../../src/mdev/core.js');
-  const mdev = sh.machine.loader.exportsOf(mdevModule)!.devices.get(UUID)!;
+  const mdev = sh.machine.loader.exportsOf(mdevModule)!.find(UUID)!;
   const vdev = mdev.driverData as InstanceType<typeof VfioDevice>;
   t.ok(vdev.tryGet());
   sh.takeEvents();

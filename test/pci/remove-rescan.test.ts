@@ -111,7 +111,7 @@ t.test('removal waits for who has a device open', async (t) => {
 function vdevOf(host: Host): VfioDevice {
   let dir = host.machine.sysfs;
   for (const name of `${DEVPATH}/${uuidOf(1)}`.split('/').slice(1)) dir = dir.lookup(name) as KernfsDir;
-  return ((dir.owner as MdevDevice).driverData as { vdev: VfioDevice }).vdev;
+  return (dir.owner as MdevDevice).driverData as VfioDevice;
 }
 
 t.test('a bridge goes with all below it, the deepest first, and comes back whole', async (t) => {
