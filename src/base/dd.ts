@@ -24,7 +24,7 @@ function probe(driver: DeviceDriver, device: Device): void {
   if (device.dead || !device.inSysfs) throw new KernelError(Errno.ENODEV);
   if (device.driver) throw new KernelError(Errno.EBUSY);
   device.driver = driver;
-  driver.addDevice(device);
+  driver.devices.add(device);
   driver.addLinks(device);
   try {
     (driver.bus.probe ?? driver.options.probe)?.(device);
@@ -33,7 +33,7 @@ function probe(driver: DeviceDriver, device: Device): void {
       devPrint(device, `probe with driver ${driver.name} failed with error ${-error.errno}`);
     }
     driver.removeLinks(device);
-    driver.removeDevice(device);
+    driver.devices.delete(device);
     device.driver = undefined;
     device.driverData = undefined;
     throw error;
@@ -59,7 +59,7 @@ function release(device: Device): Sleeps<void> {
   return after(removed, () => {
     device.driver = undefined;
     device.driverData = undefined;
-    driver.removeDevice(device);
+    driver.devices.delete(device);
     device.uevent('unbind');
   });
 }

@@ -13,7 +13,7 @@ import type { KernfsNode, KernfsRoot } from '../kernfs/node.js';
 import { LinkTemplate } from '../kernfs/projection.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
 import type { Roster } from '../lib/roster.js';
-import { after, Mutex, type Sleeps } from '../lib/sleep.js';
+import { after, asleep, Mutex, type Sleeps } from '../lib/sleep.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { Bus } from './bus.js';
 import {
@@ -47,7 +47,7 @@ export abstract class Device extends Kobject implements Nest {
   iommuGroup: { readonly dir: KernfsNode } | undefined = undefined;
   /** Runtime power management state, where it is not the default of a device that has none. */
   pm: RuntimePm | undefined = undefined;
-  /** The device's lock, if it was ever contended. */
+  /** The device's lock; while nobody has slept with it, it needs no object. */
   private lock_: Mutex | undefined = undefined;
 
   get parent(): Device | undefined {
@@ -87,10 +87,11 @@ export abstract class Device extends Kobject implements Nest {
 
   /** Runs `body` with the lock that whoever binds, unbinds or deletes the device holds (`device_lock`). */
   locked<T>(body: () => Sleeps<T>): Sleeps<T> {
-    const lock = this.lock_ ?? new Mutex();
-    const result = lock.hold(body);
-    if (lock.held) this.lock_ = lock;
-    return result;
+    if (this.lock_) return this.lock_.hold(body);
+    const result = body();
+    if (!asleep(result)) return result;
+    this.lock_ ??= new Mutex();
+    return this.lock_.hold(() => result);
   }
 
   override get path(): string {

@@ -65,6 +65,15 @@ class TmpfsDir extends NewestFirstDir {
     this.entryAdded(name);
   }
 
+  /** The directory of that name; made if there is none. */
+  makeDir(name: string): TmpfsDir {
+    const found = this.entries.get(name);
+    if (found instanceof TmpfsDir) return found;
+    const made = new TmpfsDir(this.root, name);
+    this.put(name, made);
+    return made;
+  }
+
   override removeChild(name: string): void {
     const entry = this.entries.get(name);
     if (!entry) throw new KernelError(Errno.ENOENT);
@@ -111,33 +120,32 @@ export class Devtmpfs {
 
   /** @param path below /dev, such as `vfio/7` */
   createNode(path: string, device: Numbered): void {
-    const names = path.split('/');
-    const name = names.pop()!;
     let dir = this.root;
-    for (const part of names) {
-      let next = dir.entries.get(part);
-      if (!(next instanceof TmpfsDir)) {
-        next = new TmpfsDir(dir.root, part);
-        dir.put(part, next);
-      }
-      dir = next;
+    let from = 0;
+    for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', from)) {
+      dir = dir.makeDir(path.slice(from, slash));
+      from = slash + 1;
     }
+    const name = path.slice(from);
     if (!dir.entries.has(name)) dir.put(name, device);
   }
 
   /** Removes the node, unless a user did, and directories that it leaves empty. */
   deleteNode(path: string, device: Numbered): void {
-    const names = path.split('/');
-    const name = names.pop()!;
-    const above = [this.root];
-    for (const part of names) {
-      const next = above.at(-1)!.entries.get(part);
-      if (!(next instanceof TmpfsDir)) return;
-      above.push(next);
+    this.#deleteBelow(this.root, path, device);
+  }
+
+  /** @returns whether the directory of the node is there */
+  #deleteBelow(dir: TmpfsDir, path: string, device: Numbered): boolean {
+    const slash = path.indexOf('/');
+    if (slash < 0) {
+      if (dir.entries.get(path) === device) dir.removeChild(path);
+      return true;
     }
-    if (above.at(-1)!.entries.get(name) === device) above.at(-1)!.removeChild(name);
-    for (let depth = above.length - 1; depth > 0 && above[depth]!.entries.size === 0; depth--) {
-      above[depth - 1]!.removeChild(names[depth - 1]!);
-    }
+    const name = path.slice(0, slash);
+    const next = dir.entries.get(name);
+    if (!(next instanceof TmpfsDir && this.#deleteBelow(next, path.slice(slash + 1), device))) return false;
+    if (next.entries.size === 0) dir.removeChild(name);
+    return true;
   }
 }

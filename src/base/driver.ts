@@ -42,14 +42,14 @@ const driverGroup = new AttributeGroup<DeviceDriver>({
 /** Links to the driver's devices; one whose removal sleeps has lost its link already. */
 const deviceLinks: KernfsTemplate = {
   *names(driver: unknown): Iterable<string> {
-    for (const device of (driver as DeviceDriver).devices.values()) {
+    for (const device of (driver as DeviceDriver).devices) {
       if (device.shows(Part.Driver)) yield device.name;
     }
   },
-  has: (name, driver) => (driver as DeviceDriver).devices.get(name)?.shows(Part.Driver) === true,
+  has: (name, driver) => (driver as DeviceDriver).findLinked(name) !== undefined,
   make(root, name, driver) {
-    const device = (driver as DeviceDriver).devices.get(name);
-    return device?.shows(Part.Driver) ? new KernfsLink(root, name, device.dir) : undefined;
+    const device = (driver as DeviceDriver).findLinked(name);
+    return device && new KernfsLink(root, name, device.dir);
   },
   directories: () => 0,
 };
@@ -59,7 +59,7 @@ export class DeviceDriver extends Kobject {
   readonly name: string;
   readonly options: DeviceDriverOptions;
   /** Devices from before their probe to after their removal, in the order in which they were bound. */
-  readonly devices = new Map<string, Device>();
+  readonly devices = new Set<Device>();
 
   constructor(
     readonly bus: Bus,
@@ -92,12 +92,10 @@ export class DeviceDriver extends Kobject {
     return this;
   }
 
-  addDevice(device: Device): void {
-    this.devices.set(device.name, device);
-  }
-
-  removeDevice(device: Device): void {
-    this.devices.delete(device.name);
+  /** The device of that name that the directory links to. */
+  findLinked(name: string): Device | undefined {
+    const device = this.bus.devices.get(name);
+    return device?.driver === this && device.shows(Part.Driver) ? device : undefined;
   }
 
   /** Makes the links between a driver and a device (`driver_sysfs_add`). */
@@ -113,7 +111,7 @@ export class DeviceDriver extends Kobject {
 
   /** Unbinds every device, the last bound first, and forgets the driver. */
   unregister(): Sleeps<void> {
-    return after(eachInTurn([...this.devices.values()].reverse(), deviceDetach), () => {
+    return after(eachInTurn([...this.devices].reverse(), deviceDetach), () => {
       this.options.module?.removeDriver(this);
       this.bus.removeDriver(this);
       this.kobjectDel();

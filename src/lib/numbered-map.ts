@@ -1,7 +1,7 @@
 /**
  * A map for names that are mostly a word and a number from the lowest up, as a kernel hands them out: `vfio12`, `12`,
  * `254:12`. Those of one word are the elements of an array, so that an entry costs one pointer and its name nothing. Other
- * names work as well, at the price of an ordinary map. Entries come in no particular order.
+ * names work as well, at the price of an ordinary map. Entries come by word and number, then in the order of insertion.
  * @module
  */
 
@@ -32,6 +32,10 @@ function numberFrom(name: string, at: number): number {
 export class NumberedMap<V extends object | number> {
   /** By word, then by number. An array never ends with an empty place. */
   readonly #words = new Map<string, (V | undefined)[]>();
+  /** The word that was asked for last, and its array: mostly it is the only one. */
+  #word = '';
+  #numbers: (V | undefined)[] | undefined = undefined;
+  /** By name, what is in no array. */
   readonly #others = new Map<string, V>();
   #size = 0;
 
@@ -41,8 +45,8 @@ export class NumberedMap<V extends object | number> {
 
   get(name: string): V | undefined {
     const at = numberAt(name);
-    const numbered = at < name.length && this.#words.get(name.slice(0, at))?.[numberFrom(name, at)];
-    return numbered || numbered === 0 ? numbered : this.#others.get(name);
+    const value = at < name.length ? this.#numbersOf(name, at)?.[numberFrom(name, at)] : undefined;
+    return value ?? this.#other(name);
   }
 
   has(name: string): boolean {
@@ -50,43 +54,60 @@ export class NumberedMap<V extends object | number> {
   }
 
   set(name: string, value: V): void {
-    if (!this.has(name)) this.#size++;
     const at = numberAt(name);
-    if (at === name.length || this.#others.has(name) || !this.#setNumbered(name, at, value)) {
-      this.#others.set(name, value);
-    }
-  }
-
-  #setNumbered(name: string, at: number, value: V): boolean {
-    const word = name.slice(0, at);
-    const number = numberFrom(name, at);
-    const values = this.#words.get(word);
-    if (number > 2 * (values?.length ?? 0) + SPARE_PLACES) return false;
-    if (!values)
-      this.#words.set(
-        word,
-        Array.from({ length: number + 1 }, (_, i) => (i === number ? value : undefined)),
-      );
-    else {
-      while (values.length < number) values.push(undefined);
-      values[number] = value;
-    }
-    return true;
+    const other = this.#other(name) !== undefined;
+    if (at < name.length && !other && this.#setNumbered(name, at, value)) return;
+    if (!other) this.#size++;
+    this.#others.set(name, value);
   }
 
   delete(name: string): boolean {
-    if (!this.has(name)) return false;
-    this.#size--;
-    if (!this.#others.delete(name)) this.#deleteNumbered(name, numberAt(name));
+    const at = numberAt(name);
+    const deleted = (at < name.length && this.#deleteNumbered(name, at)) || this.#others.delete(name);
+    if (deleted) this.#size--;
+    return deleted;
+  }
+
+  #other(name: string): V | undefined {
+    return this.#others.size > 0 ? this.#others.get(name) : undefined;
+  }
+
+  #numbersOf(name: string, at: number): (V | undefined)[] | undefined {
+    if (at !== this.#word.length || !name.startsWith(this.#word)) {
+      this.#word = name.slice(0, at);
+      this.#numbers = this.#words.get(this.#word);
+    }
+    return this.#numbers;
+  }
+
+  /** @returns whether the number is within the array's bounds */
+  #setNumbered(name: string, at: number, value: V): boolean {
+    const number = numberFrom(name, at);
+    let values = this.#numbersOf(name, at);
+    if (number > 2 * (values?.length ?? 0) + SPARE_PLACES) return false;
+    if (!values) {
+      values = [];
+      this.#numbers = values;
+      this.#words.set(this.#word, values);
+    }
+    while (values.length < number) values.push(undefined);
+    if (values[number] === undefined) this.#size++;
+    values[number] = value;
     return true;
   }
 
-  #deleteNumbered(name: string, at: number): void {
-    const word = name.slice(0, at);
-    const values = this.#words.get(word)!;
-    values[numberFrom(name, at)] = undefined;
+  /** @returns whether it was there */
+  #deleteNumbered(name: string, at: number): boolean {
+    const number = numberFrom(name, at);
+    const values = this.#numbersOf(name, at);
+    if (values?.[number] === undefined) return false;
+    values[number] = undefined;
     while (values.length > 0 && values.at(-1) === undefined) values.pop();
-    if (values.length === 0) this.#words.delete(word);
+    if (values.length === 0) {
+      this.#numbers = undefined;
+      this.#words.delete(this.#word);
+    }
+    return true;
   }
 
   *entries(): Generator<[string, V]> {

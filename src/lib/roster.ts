@@ -13,7 +13,7 @@ interface Named {
 
 /**
  * Treat as opaque: read with the functions below, and keep what {@link rosterWith} and {@link rosterWithout} return.
- * Members come in no particular order.
+ * Members come in the order of a {@link NumberedMap}: those with other names than numbered ones as they were added.
  */
 export type Roster<V extends Named> = V | NumberedMap<V> | undefined;
 

@@ -8,9 +8,10 @@ import { devPrint } from '../base/dev-print.js';
 import type { Device } from '../base/device.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { rosterMembers } from '../lib/roster.js';
 import { after, eachInTurn, type Sleeps } from '../lib/sleep.js';
 import type { MdevCore } from './core.js';
-import { type MdevDevice, mdevDeviceRemoveCommon } from './device.js';
+import { MdevDevice, mdevDeviceRemoveCommon } from './device.js';
 import type { MdevDriver, RegisteredMdevDriver } from './driver.js';
 import type { MdevType } from './type.js';
 
@@ -35,10 +36,9 @@ export class MdevParent {
     return this.registeredDriver.mdev;
   }
 
-  /** Devices of this parent that are on the bus, in order of creation. */
+  /** Devices of this parent, in order of creation. */
   get devices(): MdevDevice[] {
-    const mdevs = [...this.mdev.bus.devices.values()] as MdevDevice[];
-    return mdevs.filter((mdev) => mdev.mdevType.parent === this);
+    return [...rosterMembers(this.device.children)].filter((child) => child instanceof MdevDevice);
   }
 
   /** @throws EUSERS when the core counts and nothing is left */

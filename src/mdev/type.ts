@@ -6,7 +6,8 @@
 
 import { devDriverString } from '../base/dev-print.js';
 import type { KernfsDir } from '../kernfs/dir.js';
-import { linksTo } from '../kernfs/projection.js';
+import { KernfsLink } from '../kernfs/link.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { guidParse, UUID_STRING_LEN } from '../lib/guid.js';
 import type { Sleeps } from '../lib/sleep.js';
@@ -30,6 +31,19 @@ const typeGroup = new AttributeGroup<MdevType>({
   isVisible: (type, { name }) => name !== 'description' || type.parent.driver.showDescription !== undefined,
 });
 
+/** Links to the complete devices of a type. */
+const typeDevices: KernfsTemplate = {
+  *names(type: unknown): Iterable<string> {
+    for (const mdev of (type as MdevType).parent.devices) if ((type as MdevType).has(mdev)) yield mdev.uuid;
+  },
+  has: (name, type) => (type as MdevType).find(name) !== undefined,
+  make(root, name, type) {
+    const mdev = (type as MdevType).find(name);
+    return mdev && new KernfsLink(root, name, mdev.dir);
+  },
+  directories: () => 0,
+};
+
 /**
  * A type of device. Vendor drivers extend it with what makes the type.
  */
@@ -37,8 +51,6 @@ export class MdevType {
   #parent: MdevParent | undefined;
   #dir: KernfsDir | undefined;
   #devicesDir: KernfsDir | undefined;
-  /** Complete devices of the type, by UUID. */
-  readonly #devices = new Map<string, MdevDevice>();
 
   /**
    * @param sysfsName second half of the directory's name, after the parent's driver
@@ -57,13 +69,21 @@ export class MdevType {
     return this.#dir!;
   }
 
+  /** Whether a device is one of this type and complete. */
+  has(mdev: MdevDevice): boolean {
+    return mdev.mdevType === this && mdev.active;
+  }
+
+  find(uuid: string): MdevDevice | undefined {
+    const mdev = this.parent.mdev.find(uuid);
+    return mdev && this.has(mdev) ? mdev : undefined;
+  }
+
   addDevice(mdev: MdevDevice): void {
-    this.#devices.set(mdev.uuid, mdev);
     this.#devicesDir!.entryAdded(mdev.uuid);
   }
 
   removeDevice(mdev: MdevDevice): void {
-    this.#devices.delete(mdev.uuid);
     this.#devicesDir!.entryRemoved(mdev.uuid);
   }
 
@@ -78,8 +98,8 @@ export class MdevType {
     this.#parent = parent;
     this.#dir = typesDir.addDir(`${devDriverString(parent.device)}-${this.sysfsName}`, this);
     this.#dir.addTemplate(typeGroup);
-    this.#devicesDir = this.#dir.addDir('devices');
-    this.#devicesDir.addTemplate(linksTo(this.#devices));
+    this.#devicesDir = this.#dir.addDir('devices', this);
+    this.#devicesDir.addTemplate(typeDevices);
   }
 
   remove(): void {

@@ -44,6 +44,9 @@ export function attributeFile<T>(
   return new KernfsFile(root, attribute.name, attribute.mode, ops);
 }
 
+const bytesOf = (data: Uint8Array) =>
+  Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length);
+
 function textOps<T>(attribute: Attribute<T>, owner: T) {
   const { show, store, constant = false } = attribute;
   return {
@@ -52,7 +55,7 @@ function textOps<T>(attribute: Attribute<T>, owner: T) {
     ...(show && { show: () => show.call(attribute, owner) }),
     ...(store && {
       store: (data: Uint8Array) =>
-        after(store.call(attribute, owner, Buffer.from(data).toString('latin1')), () => data.length),
+        after(store.call(attribute, owner, bytesOf(data).toString('latin1')), () => data.length),
     }),
   };
 }
