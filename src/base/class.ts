@@ -12,11 +12,18 @@ import type { Device } from './device.js';
 import type { CharFile } from './file.js';
 import { Kobject } from './kobject.js';
 
+/** Where a device's node is. */
+export interface DevNode {
+  /** Below /dev. */
+  readonly name: string;
+  /** Where it is not the usual 0600. */
+  readonly mode?: number;
+}
+
 export interface DeviceClassOptions {
   /** Attribute groups of every device of the class. */
   groups?: readonly KernfsTemplate[];
-  /** Name of a device's node below /dev, and its mode where it is not the usual 0600. */
-  devnode?(device: Device): { name: string; mode?: number };
+  devnode?(device: Device): DevNode;
   /** What opening a device's node does; undefined for a device that cannot be opened. */
   open?(device: Device): CharFile | undefined;
 }
@@ -60,13 +67,15 @@ export class DeviceClass extends Kobject {
   }
 
   addDevice(device: Device): void {
-    this.devices.set(device.name, device);
-    this.dir.entryAdded(device.name);
+    const { name } = device;
+    this.devices.set(name, device);
+    this.dir.entryAdded(name);
   }
 
   removeDevice(device: Device): void {
-    this.devices.delete(device.name);
-    this.dir.entryRemoved(device.name);
+    const { name } = device;
+    this.devices.delete(name);
+    this.dir.entryRemoved(name);
   }
 }
 

@@ -26,7 +26,7 @@ import {
   removeIfEmpty,
 } from './children.js';
 import { type Devt, formatDevt } from './chrdev.js';
-import type { DeviceClass } from './class.js';
+import type { DeviceClass, DevNode } from './class.js';
 import { deviceReleaseDriver } from './dd.js';
 import type { DeviceDriver } from './driver.js';
 import { Kobject, State } from './kobject.js';
@@ -82,7 +82,7 @@ export abstract class Device extends Kobject implements Nest {
 
   /** Whether deletion began: no driver may bind any more. */
   get dead(): boolean {
-    return this.is(State.Dead);
+    return (this.bits & State.Dead) !== 0;
   }
 
   /** Runs `body` with the lock that whoever binds, unbinds or deletes the device holds (`device_lock`). */
@@ -153,7 +153,7 @@ export abstract class Device extends Kobject implements Nest {
 
   /** Lets the directory show a part. */
   showPart(part: number): void {
-    this.become(part, true);
+    this.bits |= part;
     if (this.made) for (const template of this.templatesOf(part)) this.made.addTemplate(template);
   }
 
@@ -161,18 +161,17 @@ export abstract class Device extends Kobject implements Nest {
   hidePart(part: number): void {
     if (!this.shows(part)) return;
     if (this.made) for (const template of this.templatesOf(part)) this.made.removeTemplate(template);
-    this.become(part, false);
+    this.bits &= ~part;
   }
 
   shows(part: number): boolean {
-    return this.is(part);
+    return (this.bits & part) !== 0;
   }
 
   /** The node's name below /dev and its mode; undefined for a device without a number. */
-  get node(): { name: string; mode: number | undefined } | undefined {
+  get node(): DevNode | undefined {
     if (!this.devt) return undefined;
-    const custom = this.class?.devnode?.(this);
-    return { name: custom?.name ?? this.name, mode: custom?.mode };
+    return this.class?.devnode?.(this) ?? { name: this.name };
   }
 
   override ueventVariables(): string[] {
@@ -193,7 +192,7 @@ export abstract class Device extends Kobject implements Nest {
    */
   add(): void {
     this.enterNest_();
-    this.become(State.InSysfs, true);
+    this.bits |= State.InSysfs;
     this.showPart(Part.Uevent);
     if (this.class) {
       this.showPart(Part.Class);
@@ -210,7 +209,9 @@ export abstract class Device extends Kobject implements Nest {
 
   /** Takes the device out of sysfs (`device_del`). Sleeps while its driver does, or while its lock is held. */
   del(): Sleeps<void> {
-    const started = this.locked(() => this.become(State.Dead, true));
+    const started = this.locked(() => {
+      this.bits |= State.Dead;
+    });
     return after(started, () => {
       this.hidePart(Part.Power);
       this.core.devts.remove(this);
@@ -225,7 +226,7 @@ export abstract class Device extends Kobject implements Nest {
         this.platformNotifyRemove();
         this.announceRemoval();
         this.leaveNest_();
-        this.become(State.InSysfs, false);
+        this.bits &= ~State.InSysfs;
         this.made = undefined;
       });
     });
@@ -238,19 +239,19 @@ export abstract class Device extends Kobject implements Nest {
   protected platformNotifyRemove(): void {}
 
   private enterNest_(): void {
-    const { parent, core } = this;
-    if (!parent && !this.class) {
-      const top = this.top;
+    const { parent, core, class: ownClass } = this;
+    if (!parent && !ownClass) {
+      const { top } = this;
       top.add(this.makeDir(top.root));
-    } else if (!this.class || parent?.class) {
+    } else if (!ownClass || parent?.class) {
       core.assertFree(parent!, this.name);
       addChild(parent!, this);
     } else {
       const nest = parent ?? core.virtual;
-      let glue = glueOf(nest, this.class.name);
+      let glue = glueOf(nest, ownClass.name);
       if (!glue) {
-        core.assertFree(nest, this.class.name);
-        glue = new GlueDir(this.class.name);
+        core.assertFree(nest, ownClass.name);
+        glue = new GlueDir(ownClass.name);
         addChild(nest, glue);
       }
       core.assertFree(glue, this.name);

@@ -19,7 +19,7 @@ const DEFAULT_MODE = 0o600;
 /** What a node stands for: a device that has a number. */
 interface Numbered {
   readonly devt: Devt | undefined;
-  readonly node: { mode: number | undefined } | undefined;
+  readonly node: { readonly mode?: number } | undefined;
 }
 
 /** A character device node. */

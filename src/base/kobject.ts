@@ -30,7 +30,8 @@ export abstract class Kobject {
 
   /** The object's directory. A device has one only when somebody has looked at it. */
   made: KernfsDir | undefined = undefined;
-  private state_ = 0;
+  /** A set of {@link State}, and in a device of parts. */
+  protected bits = 0;
 
   /** SUBSYSTEM of the object's uevents; undefined for an object that has none. */
   abstract readonly subsystem: string | undefined;
@@ -52,16 +53,7 @@ export abstract class Kobject {
   }
 
   get inSysfs(): boolean {
-    return this.is(State.InSysfs);
-  }
-
-  protected is(bit: number): boolean {
-    return (this.state_ & bit) !== 0;
-  }
-
-  protected become(bit: number, yes: boolean): void {
-    if (yes) this.state_ |= bit;
-    else this.state_ &= ~bit;
+    return (this.bits & State.InSysfs) !== 0;
   }
 
   /**
@@ -70,7 +62,7 @@ export abstract class Kobject {
    */
   kobjectAdd(parent: KernfsDir): KernfsDir {
     this.made = parent.addDir(this.name, this);
-    this.become(State.InSysfs, true);
+    this.bits |= State.InSysfs;
     return this.made;
   }
 
@@ -79,11 +71,11 @@ export abstract class Kobject {
     this.announceRemoval();
     this.dir.parent?.removeChild(this.name);
     this.made = undefined;
-    this.become(State.InSysfs, false);
+    this.bits &= ~State.InSysfs;
   }
 
   protected announceRemoval(): void {
-    if (this.is(State.AddUeventSent)) this.uevent('remove');
+    if (this.bits & State.AddUeventSent) this.uevent('remove');
   }
 
   /**
@@ -91,8 +83,8 @@ export abstract class Kobject {
    * @param extra variables that come before the object's own, as `KEY=value`
    */
   uevent(action: UeventAction, extra = noVariables): void {
-    if (action === 'add') this.become(State.AddUeventSent, true);
-    if (action === 'remove') this.become(State.AddUeventSent, false);
+    if (action === 'add') this.bits |= State.AddUeventSent;
+    if (action === 'remove') this.bits &= ~State.AddUeventSent;
     this.emit(action, extra);
   }
 

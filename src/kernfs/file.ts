@@ -149,7 +149,7 @@ export class KernfsOpenFile {
     const { file } = this;
     file.assertActive();
     if (data.length === 0) return 0;
-    const page = data.subarray(0, PAGE_SIZE);
+    const page = data.length > PAGE_SIZE ? data.subarray(0, PAGE_SIZE) : data;
     return file.ops.store!(page, offset);
   }
 

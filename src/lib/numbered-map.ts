@@ -37,10 +37,10 @@ export class NumberedMap<V extends object | number> {
   #numbers: (V | undefined)[] | undefined = undefined;
   /** By name, what is in no array. */
   readonly #others = new Map<string, V>();
-  #size = 0;
+  #numbered = 0;
 
   get size(): number {
-    return this.#size;
+    return this.#numbered + this.#others.size;
   }
 
   get(name: string): V | undefined {
@@ -55,17 +55,14 @@ export class NumberedMap<V extends object | number> {
 
   set(name: string, value: V): void {
     const at = numberAt(name);
-    const other = this.#other(name) !== undefined;
-    if (at < name.length && !other && this.#setNumbered(name, at, value)) return;
-    if (!other) this.#size++;
-    this.#others.set(name, value);
+    const numbered =
+      at < name.length && this.#other(name) === undefined && this.#setNumbered(name, at, value);
+    if (!numbered) this.#others.set(name, value);
   }
 
   delete(name: string): boolean {
     const at = numberAt(name);
-    const deleted = (at < name.length && this.#deleteNumbered(name, at)) || this.#others.delete(name);
-    if (deleted) this.#size--;
-    return deleted;
+    return (at < name.length && this.#deleteNumbered(name, at)) || this.#others.delete(name);
   }
 
   #other(name: string): V | undefined {
@@ -91,7 +88,7 @@ export class NumberedMap<V extends object | number> {
       this.#words.set(this.#word, values);
     }
     while (values.length < number) values.push(undefined);
-    if (values[number] === undefined) this.#size++;
+    if (values[number] === undefined) this.#numbered++;
     values[number] = value;
     return true;
   }
@@ -102,6 +99,7 @@ export class NumberedMap<V extends object | number> {
     const values = this.#numbersOf(name, at);
     if (values?.[number] === undefined) return false;
     values[number] = undefined;
+    this.#numbered--;
     while (values.length > 0 && values.at(-1) === undefined) values.pop();
     if (values.length === 0) {
       this.#numbers = undefined;

@@ -6,7 +6,7 @@
 
 import { Bus } from '../base/bus.js';
 import type { Devt } from '../base/chrdev.js';
-import { DeviceClass } from '../base/class.js';
+import { DeviceClass, type DevNode } from '../base/class.js';
 import type { DriverCore } from '../base/core.js';
 import { Device } from '../base/device.js';
 import { DeviceDriver } from '../base/driver.js';
@@ -38,8 +38,8 @@ class PlainDevice extends NamedDevice {
     this.driverName = options.driverName;
   }
 
-  override get node(): { name: string; mode: undefined } | undefined {
-    return this.devt && { name: this.#devname ?? this.name, mode: undefined };
+  override get node(): DevNode | undefined {
+    return this.devt && { name: this.#devname ?? this.name };
   }
 
   override ueventVariables(): string[] {
