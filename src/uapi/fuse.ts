@@ -293,7 +293,12 @@ export function decodeLseekIn(b: Buffer) {
 }
 
 export function decodePollIn(b: Buffer) {
-  return { fh: getU64(b, BODY), kh: getU64(b, BODY + 8), flags: b.readUInt32LE(BODY + 16), events: b.readUInt32LE(BODY + 20) };
+  return {
+    fh: getU64(b, BODY),
+    kh: getU64(b, BODY + 8),
+    flags: b.readUInt32LE(BODY + 16),
+    events: b.readUInt32LE(BODY + 20),
+  };
 }
 
 export const decodeInterruptIn = (b: Buffer): number => getU64(b, BODY);
