@@ -7,7 +7,10 @@ import type { Scope } from './scope.js';
 
 /** Paths to work with, from the root. */
 export interface Paths {
+  /** Its text never changes. */
   file: string;
+  /** Its text changes from time to time. */
+  changing: string;
   link: string;
   dir: string;
 }
@@ -50,6 +53,7 @@ export const removeFile = { prefix: 'bus/mdev/devices', suffix: 'remove' };
 /** In the tree of mdevfs and its copies: what scripts read most, a link and a directory of usual size. */
 export const treePaths: Paths = {
   file: `${TYPE}/device_api`,
+  changing: `${TYPE}/available_instances`,
   link: 'class/mdev_bus/mdpy',
   dir: TYPE,
 };

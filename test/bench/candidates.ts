@@ -29,7 +29,7 @@ const variants: Partial<Record<CandidateName, Variant>> = {
     about: `mdevfs mount ${NO_PASSTHROUGH}`,
     options: ['--transport', 'fuse', NO_PASSTHROUGH],
     needs: NO_PASSTHROUGH,
-    limit: { devices: 10_000, walks: 1000 },
+    limit: { devices: 1000, walks: 1000 },
   },
   'fuse-native': {
     name: 'fuse-native',

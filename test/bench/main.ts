@@ -23,19 +23,19 @@ import { isMet, targets } from './targets.js';
 const FULL: Plan = {
   devices: [10, 1000, 10_000],
   rounds: 5,
-  ms: 100,
+  ms: 60,
   walkMs: 250,
   cycles: 50,
   scale: 100_000,
   idleSeconds: 5,
   limitMs: 20_000,
-  walksMs: 20_000,
+  walksMs: 10_000,
 };
 const QUICK: Plan = {
   ...FULL,
   devices: [10, 1000],
   rounds: 2,
-  ms: 50,
+  ms: 40,
   walkMs: 100,
   cycles: 20,
   scale: 0,

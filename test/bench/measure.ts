@@ -50,7 +50,7 @@ export const FEW = 100;
 /** Devices that come and go have numbers from here on, never used twice. */
 const FIRST_TRANSIENT = 0x1000_0000;
 
-const calls = ['open+read+close', 'cat', 'stat', 'readlink', 'readdir'] as const;
+const calls = ['open+read+close', 'cat', 'open+read+close, changing', 'stat', 'readlink', 'readdir'] as const;
 
 type Walk = 'find' | 'ls -lR';
 
@@ -192,6 +192,8 @@ export class Measurement {
     switch (operation) {
       case 'open+read+close':
         return ['read', ms, paths.file];
+      case 'open+read+close, changing':
+        return ['read', ms, paths.changing];
       case 'readlink':
         return ['readlink', ms, paths.link];
       case 'readdir':

@@ -12,6 +12,7 @@ import { isMet, type Target } from './targets.js';
 const baselines: Record<Operation, string> = {
   'open+read+close': 'c',
   cat: 'c',
+  'open+read+close, changing': 'c',
   stat: 'sysfs',
   readlink: 'sysfs',
   readdir: 'tmpfs',
@@ -102,17 +103,23 @@ export function tripTable(samples: Samples): string | undefined {
     Object.entries(counts)
       .map(([name, each]) => (each === 1 ? name : `${each} ${name}`))
       .join(', ');
-  const rows = samples.roundTrips.map(
-    ({ candidate, operation, devices, perOperation, requests, notifications }) => [
-      candidate,
-      operation,
-      list(requests),
-      list(notifications),
-      thousands(devices),
+  const rows = new Map<string, { cells: string[]; devices: string[]; perOperation: number }>();
+  for (const { candidate, operation, devices, perOperation, requests, notifications } of samples.roundTrips) {
+    const cells = [candidate, operation, list(requests), list(notifications)];
+    const key = cells.join('\n');
+    const row = rows.get(key) ?? { cells, devices: [], perOperation };
+    row.devices.push(thousands(devices));
+    rows.set(key, row);
+  }
+  return table(
+    ['candidate', 'operation', 'requests', 'notified', 'devices', 'round trips'],
+    [...rows.values()].map(({ cells, devices, perOperation }) => [
+      ...cells,
+      devices.join(' and '),
       String(perOperation),
-    ],
+    ]),
+    4,
   );
-  return table(['candidate', 'operation', 'requests', 'notified', 'devices', 'round trips'], rows, 4);
 }
 
 export function targetTable(list: readonly Target[]): string {

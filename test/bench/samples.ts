@@ -10,6 +10,7 @@ import { median, speedRatio } from './stats.js';
 export const operations = [
   'open+read+close',
   'cat',
+  'open+read+close, changing',
   'stat',
   'readlink',
   'readdir',

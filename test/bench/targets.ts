@@ -46,7 +46,6 @@ export function readers(samples: Samples): { direct: string | undefined; passthr
 
 export function targets(samples: Samples, scale = SCALE): Target[] {
   const { direct, passthrough } = readers(samples);
-  const largest = samples.sizes('open+read+close').at(-1) ?? 0;
 
   const faster = (
     what: string,
@@ -55,12 +54,17 @@ export function targets(samples: Samples, scale = SCALE): Target[] {
     operation: Operation,
     baseline: string,
     placement: Placement = 'one',
-    devices = largest,
+    devices?: number,
   ): Target => {
+    // As many devices as there are measurements of both for, unless the target says how many.
     const measured =
       candidate === undefined
         ? undefined
-        : samples.ratio({ candidate, operation, placement, devices }, { candidate: baseline });
+        : (devices === undefined ? samples.sizes(operation) : [devices])
+            .map((size) =>
+              samples.ratio({ candidate, operation, placement, devices: size }, { candidate: baseline }),
+            )
+            .findLast((one) => one !== undefined);
     const missing = candidate === undefined ? 'no such reader here' : 'not measured';
     return { what, bound: '>=', wanted, measured, ...(measured === undefined ? { missing } : {}) };
   };

@@ -61,6 +61,7 @@ export function tmpfs(tree: () => Promise<Tree>): Candidate {
 /** As deep as {@link treePaths}, as far as this machine has such. */
 const SYSFS_CHOICES: { [P in keyof Paths]: string[] } = {
   file: ['devices/virtual/net/lo/queues/rx-0/rps_cpus', 'kernel/uevent_seqnum'],
+  changing: ['devices/virtual/net/lo/queues/tx-0/tx_timeout', 'kernel/uevent_seqnum'],
   link: ['class/net/lo', 'class/mem/null'],
   dir: ['devices/virtual/net/lo/queues/rx-0', 'devices/virtual/mem/null', 'kernel'],
 };
@@ -78,7 +79,8 @@ export function sysfs(): Candidate {
     about: '/sys of this machine: a file, a link and a directory of the same depth',
     limit: { devices: Number.POSITIVE_INFINITY, walks: 0 },
     async prepare() {
-      for (const kind of ['file', 'link', 'dir'] as const) paths[kind] = sysfsPath(SYSFS_CHOICES[kind]);
+      for (const kind of ['file', 'changing', 'link', 'dir'] as const)
+        paths[kind] = sysfsPath(SYSFS_CHOICES[kind]);
     },
     async start(): Promise<Served> {
       return { root: '/sys', paths, creates: false };
