@@ -6,7 +6,7 @@
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, release } from 'node:os';
+import { availableParallelism, cpus, loadavg, release } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { Caller } from './caller.js';
@@ -40,8 +40,11 @@ const QUICK: Plan = {
   cycles: 20,
   scale: 0,
   limitMs: 5000,
-  walksMs: 3000,
+  walksMs: 1000,
 };
+
+/** Load average from which on it is not this benchmark alone that keeps the machine busy. */
+const BUSY = 0.5;
 
 interface Options {
   rounds?: number;
@@ -140,6 +143,8 @@ async function bench(options: Options): Promise<void> {
     `machine: ${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} CPUs, Linux ${release()}`,
   );
   if (placements.length === 1) console.log('on two CPUs: left out, this process may use only one');
+  const [load = 0] = loadavg();
+  if (load > BUSY) console.log(`others are at work (load ${load.toFixed(1)}): expect outliers`);
   const samples = new Samples();
   await new Measurement(plan, candidates, caller, samples, progress).run();
   progress('');
@@ -150,6 +155,7 @@ async function bench(options: Options): Promise<void> {
     kernel: release(),
     cpu: cpus()[0]?.model,
     client: caller.language,
+    load,
     plan,
     targets: list.map((target) => ({ ...target, met: isMet(target) ?? null })),
     roundTrips: samples.roundTrips,

@@ -40,6 +40,9 @@ interface Entrant {
 
 type Words = readonly (string | number)[];
 
+/** Long enough for a compiler that has to share the processor with what it compiles. */
+const WARM_UP_MS = 250;
+
 /** Walks of more devices than that: no more rounds than that, on one processor. */
 const MANY = 1000;
 const ROUNDS_OF_MANY = 3;
@@ -187,8 +190,7 @@ export class Measurement {
     for (const { served } of entrants) if (served.pid !== undefined) await place(served.pid, 'one');
   }
 
-  #words({ served: { paths } }: Entrant, operation: Operation): Words {
-    const { ms } = this.plan;
+  #words({ served: { paths } }: Entrant, operation: Operation, ms = this.plan.ms): Words {
     switch (operation) {
       case 'open+read+close':
         return ['read', ms, paths.file];
@@ -226,10 +228,11 @@ export class Measurement {
     this.say(`${thousands(entrant.devices)} devices: warming ${candidate.name} up`);
     const { create, remove } = this.#cycle(this.plan.cycles);
     try {
-      for (const operation of calls)
-        await this.caller.call(served.root, this.#words(entrant, operation), this.plan.limitMs);
-      for (const words of served.creates ? [create, remove] : [])
-        await this.caller.call(served.root, words, this.plan.limitMs);
+      const words = (['open+read+close', 'open+read+close, changing', 'cat'] as const).map((operation) =>
+        this.#words(entrant, operation, WARM_UP_MS),
+      );
+      for (const each of served.creates ? [...words, create, remove] : words)
+        await this.caller.call(served.root, each, this.plan.limitMs);
     } catch (error) {
       if (error instanceof Interrupted) throw error;
       // It will fail again where it is reported.
@@ -313,10 +316,10 @@ export class Measurement {
     }
   }
 
-  /** Servers that have been asked something, and are left alone then. */
+  /** Daemons that have been asked something, and are left alone then. */
   async #idlers(scope: Scope): Promise<Entrant[]> {
     const idlers: Entrant[] = [];
-    for (const candidate of this.candidates) {
+    for (const candidate of this.candidates.filter(({ name }) => name === 'fuse')) {
       const entrant = await this.#start(scope, candidate, this.plan.devices[0]!);
       if (entrant?.served.pid === undefined) continue;
       await this.caller.call(entrant.served.root, walkWords('find', 0), this.plan.limitMs);
