@@ -114,10 +114,10 @@ async function prepare(dir: string, wanted: Wanted): Promise<boolean> {
       throw failure(`${dir}: ${state.mount.type} is mounted there; choose another directory`);
     case 'served': {
       const { fixture, transport, noPassthrough } = state.record;
-      const passes = noPassthrough === null;
-      const fits = transport === wanted.transport && (wanted.passthrough || !passes);
+      const unwanted = noPassthrough === null && !wanted.passthrough;
+      const fits = transport === wanted.transport && !unwanted;
       if (fits && (!wanted.named || fixture === wanted.fixture)) return false;
-      const how = passes ? `${transport} with passthrough` : transport;
+      const how = unwanted ? `${transport} with passthrough` : transport;
       throw failure(`${dir}: already shows ${fixture} over ${how}; mdevfs umount ${dir} first`);
     }
   }

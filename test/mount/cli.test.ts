@@ -51,6 +51,8 @@ t.test('a second mount finds the first, and refuses to be another', { skip }, as
   const refused = `mdevfs: ${dir}: already shows ${samples} over fuse; mdevfs umount ${dir} first\n`;
   t.same(mdevfs('mount', '-f', other, dir), { status: 1, stdout: '', stderr: refused });
   t.equal(mdevfs('mount', '-f', samples, '--transport', 'fuse-native', dir).stderr, refused);
+  const passes = refused.replace('over fuse', 'over fuse with passthrough');
+  t.equal(mdevfs('mount', '-f', samples, '--no-passthrough', dir).stderr, passes);
   t.equal(statusOf(dir)!.pid, pid);
 });
 
