@@ -40,7 +40,7 @@ export const cachedForAnHour: Timeouts = { entry: 3600, attr: 3600 };
 /** Sends messages from a thread that may wait. */
 export interface Notifier {
   /**
-   * Sends the messages in order, after all that were posted before.
+   * Sends the messages in order, after all that were posted before. Their memory is the caller's again at once.
    * @param to the mount of the tree, or that of the backing files
    */
   post(messages: readonly Buffer[], to?: 'tree' | 'backings'): void;

@@ -7,18 +7,26 @@
 
 import type { KernfsDir } from '../kernfs/dir.js';
 import { KernfsFile } from '../kernfs/file.js';
+import { fuseOpName } from '../uapi/fuse.js';
 
 export class OperationCounts {
-  readonly #counts = new Map<string, number>();
+  /** By opcode. */
+  readonly #requests: number[] = [];
+  readonly #notifications = new Map<string, number>();
   /** Inode number of the counts' own file. */
   ownFile = 0;
 
-  count(name: string): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  countRequest(opcode: number): void {
+    this.#requests[opcode] = (this.#requests[opcode] ?? 0) + 1;
+  }
+
+  countNotification(name: string): void {
+    this.#notifications.set(name, (this.#notifications.get(name) ?? 0) + 1);
   }
 
   reset(): void {
-    this.#counts.clear();
+    this.#requests.length = 0;
+    this.#notifications.clear();
   }
 
   /** Shows the counts as a file of a directory. */
@@ -35,7 +43,8 @@ export class OperationCounts {
   }
 
   get text(): string {
-    return [...this.#counts]
+    const requests = this.#requests.map((count, opcode): [string, number] => [fuseOpName(opcode), count]);
+    return [...requests.filter(Boolean), ...this.#notifications]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, count]) => `${name} ${count}\n`)
       .join('');

@@ -24,7 +24,6 @@ import {
   FuseInit,
   FuseInit2,
   FuseOp,
-  fuseOpName,
 } from '../uapi/fuse.js';
 import { BackingFiles, type BackingRegistry } from './backing.js';
 import { cachedForAnHour, KernelCache, type Notifier } from './cache.js';
@@ -141,7 +140,7 @@ export class Session implements Mount {
     }
     if (tracing) debug(printRequest(request));
     const { opcode, nodeid } = request;
-    if (nodeid !== this.counts.ownFile) this.counts.count(fuseOpName(opcode));
+    if (nodeid !== this.counts.ownFile) this.counts.countRequest(opcode);
     this.#handling = true;
     try {
       const reply = this.#operation(opcode)(this, request);
@@ -272,7 +271,7 @@ export class Session implements Mount {
   }
 
   #noteNotification(message: Buffer): void {
-    this.counts.count(notificationName(message));
+    this.counts.countNotification(notificationName(message));
     if (tracing) debug(printNotification(message));
   }
 }

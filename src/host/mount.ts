@@ -111,8 +111,7 @@ export class FuseTransport implements Transport {
     const device = openDevice(fd, this.#loop, closed, typeof native === 'string' ? undefined : native.direct);
     const session = new Session(root, device, notifier, options.log, backing.mount);
     if (options.counts) session.counts.addFile(options.counts);
-    if (backing.mount)
-      serveBackings(session, backing.mount, openDevice(backing.mount.fd, this.#loop, closed));
+    if (backing.mount) serveBackings(session, openDevice(backing.mount.fd, this.#loop, closed));
     const done = session.serve().finally(() => backing.mount?.close());
     await session.greeted;
     return {
@@ -155,7 +154,7 @@ function backingMount(
   }
 }
 
-function serveBackings(session: Session, mount: BackingMount, device: FuseDevice): void {
+function serveBackings(session: Session, device: FuseDevice): void {
   new BackingSession(session.backings!, device).serve().catch((error: Error) => {
     session.log(`mdevfs: backing files: ${error.message}`);
   });

@@ -21,7 +21,6 @@ interface Koffi {
 export class NativeCalls {
   readonly #koffi: Koffi;
   readonly #library: ReturnType<Koffi['load']>;
-  /** read(2) and write(2). */
   readonly direct: DirectCalls;
 
   private constructor(koffi: Koffi) {
@@ -30,6 +29,7 @@ export class NativeCalls {
     this.direct = {
       read: this.bind('int64_t read(int fd, void *buffer, size_t length)'),
       write: this.bind('int64_t write(int fd, const void *buffer, size_t length)'),
+      yield: this.bind('int sched_yield(void)'),
     };
   }
 

@@ -43,6 +43,9 @@ type Words = readonly (string | number)[];
 /** Long enough for a compiler that has to share the processor with what it compiles. */
 const WARM_UP_MS = 250;
 
+/** The same for devices that come and go. */
+const WARM_UP_DEVICES = 4000;
+
 /** Walks of more devices than that: no more rounds than that, on one processor. */
 const MANY = 1000;
 const ROUNDS_OF_MANY = 3;
@@ -226,13 +229,15 @@ export class Measurement {
     const { served, candidate } = entrant;
     if (served.pid === undefined) return;
     this.say(`${thousands(entrant.devices)} devices: warming ${candidate.name} up`);
-    const { create, remove } = this.#cycle(this.plan.cycles);
+    const call = (words: Words): Promise<unknown> => this.caller.call(served.root, words, this.plan.limitMs);
     try {
-      const words = (['open+read+close', 'open+read+close, changing', 'cat'] as const).map((operation) =>
-        this.#words(entrant, operation, WARM_UP_MS),
-      );
-      for (const each of served.creates ? [...words, create, remove] : words)
-        await this.caller.call(served.root, each, this.plan.limitMs);
+      for (const operation of ['open+read+close', 'open+read+close, changing', 'cat'] as const)
+        await call(this.#words(entrant, operation, WARM_UP_MS));
+      for (let devices = 0; served.creates && devices < WARM_UP_DEVICES; devices += this.plan.cycles) {
+        const { create, remove } = this.#cycle(this.plan.cycles);
+        await call(create);
+        await call(remove);
+      }
     } catch (error) {
       if (error instanceof Interrupted) throw error;
       // It will fail again where it is reported.

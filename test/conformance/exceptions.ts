@@ -137,7 +137,7 @@ const cachingExceptions: readonly StepException[] = [
   {
     reason: 'reads of what never changes do not come to the daemon, and a poll takes them as done',
     over: ['mount'],
-    matches: ({ op, args }, got) =>
+    matches: ({ op }, got) =>
       op.startsWith('poll') && op !== 'poll after change' && JSON.stringify(got.ret) === '[325]',
   },
   {

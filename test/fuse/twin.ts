@@ -79,7 +79,7 @@ export class TwinNotifier implements Notifier {
   constructor(readonly device: TwinDevice) {}
 
   post(messages: readonly Buffer[]): void {
-    this.posts.push([...messages]);
+    this.posts.push(messages.map((message) => Buffer.from(message)));
     if (!this.held) this.run();
   }
 
