@@ -13,10 +13,11 @@
  *   after it, so that the writer returns when every cache is clean. A write holds the lock of its file alone.
  *   NOTIFY_DELETE is no way out: it locks the child too, and that is the file being written to.
  *
- * Two kinds of race are left to the kernel and to a clock. A LOOKUP or GETATTR that was answered before a change and
- * arrives after it: INVAL_ENTRY waits for the lock that the first holds, INVAL_INODE counts a version that the
- * second is compared with. A listing that was answered before and filed after: the kernel compares the
- * directory's mtime, so each change of a known directory shows in the digits below its microsecond.
+ * What was answered before a change may arrive after it. An answer to LOOKUP arrives under the lock that INVAL_ENTRY
+ * waits for; one to GETATTR is compared with a version that INVAL_INODE counts. A listing has nothing like that: its
+ * reader may put the old entries into pages just emptied. So when entries of a directory were given out since its
+ * last change, INVAL_ENTRY of the name that changed goes first, which waits until every reader has put its entries
+ * away, and then INVAL_INODE drops them.
  * @module
  */
 
@@ -37,6 +38,9 @@ export interface Timeouts {
 
 export const cachedForAnHour: Timeouts = { entry: 3600, attr: 3600 };
 
+/** Stands for an entry of a directory that has none any more. */
+const NO_NAME = 'removed';
+
 /** Sends messages from a thread that may wait. */
 export interface Notifier {
   /**
@@ -54,6 +58,8 @@ export class KernelCache implements KernfsObserver {
   readonly #inodes = new Set<number>();
   /** INVAL_ENTRY messages, in order. */
   #entries: Buffer[] = [];
+  /** Directories whose pages are outdated once those have been sent. */
+  readonly #listings = new Set<number>();
   #scheduled = false;
 
   /**
@@ -68,14 +74,15 @@ export class KernelCache implements KernfsObserver {
   ) {}
 
   added(dir: KernfsDir, name: string): void {
-    if (!this.#listingChanged(dir)) return;
     for (const nodeid of this.nodes.numbersOf(dir)) {
-      if (this.negatives.delete(nodeid, name)) this.#entries.push(invalEntry(nodeid, name));
+      const missed = this.negatives.delete(nodeid, name);
+      this.#entryChanged(nodeid, name, missed);
     }
   }
 
   removed(dir: KernfsDir, name: string, node: KernfsNode | undefined): void {
-    if (this.#listingChanged(dir) && node && this.nodes.knows(node)) this.forgetName(dir, name);
+    const known = node !== undefined && this.nodes.knows(node);
+    for (const nodeid of this.nodes.numbersOf(dir)) this.#entryChanged(nodeid, name, known);
   }
 
   /**
@@ -84,7 +91,8 @@ export class KernelCache implements KernfsObserver {
    */
   deactivated(node: KernfsNode): void {
     if (!this.nodes.knows(node) || !(isDir(node) || this.isOpen(node))) return;
-    this.#inodeChanged(node);
+    if (isDir(node)) this.#emptied(node);
+    else this.#inodeChanged(node);
     if (node.parent?.removed) this.forgetName(node.parent, node.name);
   }
 
@@ -109,20 +117,25 @@ export class KernelCache implements KernfsObserver {
     return messages;
   }
 
-  /** INVAL_ENTRY messages that are due; to be posted before the answer to what caused them. */
+  /** Messages that are due after those; to be posted before the answer to what caused them. */
   takeEntries(): Buffer[] {
-    const messages = this.#entries;
+    const messages = [...this.#entries, ...[...this.#listings].map(invalInode)];
     this.#entries = [];
+    this.#listings.clear();
     this.#scheduled = false;
     return messages;
   }
 
-  /** @returns whether the kernel knows the directory */
-  #listingChanged(dir: KernfsDir): boolean {
-    if (!this.nodes.knows(dir)) return false;
-    this.nodes.bumpListing(dir);
-    this.#inodeChanged(dir);
-    return true;
+  /** @param cached whether the kernel may have the name */
+  #entryChanged(dir: number, name: string, cached: boolean): void {
+    const listed = this.nodes.takeListed(dir);
+    if (listed || cached) this.#entries.push(invalEntry(dir, name));
+    (listed ? this.#listings : this.#inodes).add(dir);
+    this.#schedule();
+  }
+
+  #emptied(dir: KernfsDir): void {
+    for (const nodeid of this.nodes.numbersOf(dir)) this.#entryChanged(nodeid, NO_NAME, false);
   }
 
   #inodeChanged(node: KernfsNode): void {

@@ -42,6 +42,7 @@ function readdir(plus: boolean): Operation {
   const extra = plus ? FUSE_ENTRY_OUT_SIZE : 0;
   return (mount, request) => {
     const { offset, size } = decodeReadIn(request.message);
+    mount.nodes.list(request.nodeid);
     const reply = newReply(size);
     let at = REPLY_BODY;
     for (const { name, node, nextOffset } of listFrom(dirOf(mount, request), offset)) {
@@ -58,7 +59,7 @@ function readdir(plus: boolean): Operation {
 
 function encodeLookedUp(mount: Mount, reply: Buffer, at: number, name: string, node: KernfsNode): void {
   if (name === '.' || name === '..') encodeEntryOut(reply, at, 0, undefined, mount.timeouts);
-  else encodeEntryOut(reply, at, mount.nodes.tell(node), mount.nodes.getattr(node), mount.timeouts);
+  else encodeEntryOut(reply, at, mount.nodes.tell(node), node.getattr(), mount.timeouts);
 }
 
 export const dirOps: Operations = {

@@ -34,7 +34,7 @@ import { NO_REPLY, newReply, REPLY_BODY, type Reply, replyWith } from './request
 
 function attrReply(mount: Mount, node: KernfsNode): Reply {
   const reply = newReply(FUSE_ATTR_OUT_SIZE);
-  encodeAttrOut(reply, REPLY_BODY, mount.nodes.getattr(node), mount.timeouts.attr);
+  encodeAttrOut(reply, REPLY_BODY, node.getattr(), mount.timeouts.attr);
   return reply;
 }
 
@@ -49,7 +49,7 @@ export const inodeOps: Operations = {
     const name = decodeName(request.message);
     const node = dir.find(name);
     const reply = newReply(FUSE_ENTRY_OUT_SIZE);
-    if (node) encodeEntryOut(reply, REPLY_BODY, nodes.tell(node), nodes.getattr(node), timeouts);
+    if (node) encodeEntryOut(reply, REPLY_BODY, nodes.tell(node), node.getattr(), timeouts);
     else if (mount.cache.negatives.add(request.nodeid, name))
       encodeEntryOut(reply, REPLY_BODY, 0, undefined, timeouts);
     else throw new KernelError(Errno.ENOENT);

@@ -17,14 +17,11 @@ import { FUSE_ROOT_ID, type FuseAttr } from '../uapi/fuse.js';
 /** Larger than any inode number, and small enough for two million of them to fit in a JavaScript number. */
 const NUMBERS_APART = 2 ** 32;
 
-/** Changes of a directory that its mtime tells apart, in the nanoseconds below a microsecond. */
-const TICKS = 1000;
-
 interface Known {
   readonly node: KernfsNode;
   lookups: number;
-  /** How often the entries of a directory changed since the kernel knows it. */
-  listings: number;
+  /** Whether entries of the directory were given out that nobody has taken back. */
+  listed: boolean;
 }
 
 export class NodeTable {
@@ -34,7 +31,7 @@ export class NodeTable {
 
   constructor(root: KernfsDir) {
     if (root.ino !== FUSE_ROOT_ID) throw new Error(`the root has inode number ${root.ino}, not 1`);
-    this.#known.set(FUSE_ROOT_ID, { node: root, lookups: Number.POSITIVE_INFINITY, listings: 0 });
+    this.#known.set(FUSE_ROOT_ID, { node: root, lookups: Number.POSITIVE_INFINITY, listed: false });
   }
 
   /** @throws ENOENT for a node the kernel was not told about */
@@ -49,7 +46,7 @@ export class NodeTable {
     const nodeid = this.#numberOf(node);
     const known = this.#known.get(nodeid);
     if (known) known.lookups++;
-    else this.#known.set(nodeid, { node, lookups: 1, listings: 0 });
+    else this.#known.set(nodeid, { node, lookups: 1, listed: false });
     return nodeid;
   }
 
@@ -77,18 +74,18 @@ export class NodeTable {
     return node;
   }
 
-  /** Lets the next look at a known directory see that its entries changed. */
-  bumpListing(dir: KernfsDir): void {
-    const known = this.#known.get(dir.ino);
-    if (known) known.listings++;
+  /** Remembers that entries of a directory were given out. */
+  list(nodeid: number): void {
+    const known = this.#known.get(nodeid);
+    if (known) known.listed = true;
   }
 
-  /** Attributes as the kernel gets them. */
-  getattr(node: KernfsNode): FuseAttr {
-    const attr: FuseAttr = node.getattr();
-    const listings = this.#known.get(node.ino)?.listings;
-    if (listings) attr.mtimeTick = listings % TICKS;
-    return attr;
+  /** @returns whether entries of a directory were given out since this was asked last */
+  takeListed(nodeid: number): boolean {
+    const known = this.#known.get(nodeid);
+    if (!known?.listed) return false;
+    known.listed = false;
+    return true;
   }
 
   #numberOf(node: KernfsNode): number {

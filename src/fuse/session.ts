@@ -254,7 +254,7 @@ export class Session implements Mount {
     if (entries.length > 0) this.notifier.post(entries);
   }
 
-  /** Takes back attributes and listings now, and returns the messages that take back names. */
+  /** Takes back attributes now, and returns the messages that take back names and listings. */
   #outdatedEntries(): readonly Buffer[] {
     if (!this.cache.isOutdated && !this.#backings?.isOutdated) return NOTHING;
     for (const message of this.cache.takeInodes()) this.#notify(message);

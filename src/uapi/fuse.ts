@@ -342,8 +342,6 @@ export interface FuseAttr {
   uid: number;
   gid: number;
   rdev: number;
-  /** Added to mtime below its microsecond, 0 to 999. */
-  mtimeTick?: number;
 }
 
 export const FUSE_BLKSIZE = 4096;
@@ -355,8 +353,6 @@ function encodeAttr(b: Buffer, at: number, attr: FuseAttr): void {
   putTime(b, at + 24, at + 48, attr.atime);
   putTime(b, at + 32, at + 52, attr.mtime);
   putTime(b, at + 40, at + 56, attr.ctime);
-  if (attr.mtimeTick)
-    b.writeUInt32LE(Math.trunc(b.readUInt32LE(at + 52) / 1000) * 1000 + attr.mtimeTick, at + 52);
   b.writeUInt32LE(attr.mode, at + 60);
   b.writeUInt32LE(attr.nlink, at + 64);
   b.writeUInt32LE(attr.uid, at + 68);

@@ -143,17 +143,41 @@ t.test('a write that slept is answered after what it outdates in the end', async
   t.equal(twin.reply(remove)?.error, 0);
 });
 
-t.test('each change of a known directory moves its mtime below the microsecond', async (t) => {
-  const { twin, addDevice } = sample();
+t.test('a listing is taken back when nobody can be putting it away any more', async (t) => {
+  const { twin, dir, write, taken } = sample();
   const nodeid = twin.walk('dir');
-  const mtime = () => attr(twin.ask(FuseOp.GETATTR, nodeid, u32(0), u32(0), u64(0)).body, 16).mtime;
-  t.same(mtime(), [1, 0]);
+  const list = () =>
+    twin.ask(FuseOp.READDIR, nodeid, u64(0), u64(0), u32(4096), u32(0), u64(0), u32(0), u32(0));
+  const inode = `INVAL_INODE ${dir.ino}`;
+  list();
+  list();
+  write('create', 'dev0');
+  t.same(taken(), [`INVAL_ENTRY ${dir.ino} dev0`, inode], 'the name first, which waits for readers');
+  write('create', 'dev1');
+  t.same(taken(), [inode], 'nobody has listed the directory since');
+  list();
+  write('remove', 'dev0');
+  t.same(taken(), [`INVAL_ENTRY ${dir.ino} dev0`, inode], 'though nobody knew the name');
+  list();
+  twin.notifier.held = true;
+  const create = write('create', 'dev2');
+  list();
+  t.same(taken(), []);
+  t.equal(twin.reply(create), undefined, 'the writer waits for the readers');
+  twin.notifier.run();
+  t.same(taken(), [`INVAL_ENTRY ${dir.ino} dev2`, inode]);
+  t.equal(twin.reply(create)?.error, 0);
+});
+
+t.test('a listing of a removed directory is taken back in the same way', async (t) => {
+  const { twin, write, addDevice, taken } = sample();
   addDevice('dev0');
-  t.same(mtime(), [1, 1]);
-  for (let n = 1; n < 1000; n++) addDevice(`dev${n}`);
-  t.same(mtime(), [1, 0], 'a thousand changes look like none');
-  addDevice('dev1000');
-  t.same(mtime(), [1, 1]);
+  const device = twin.walk('dir/dev0');
+  twin.ask(FuseOp.READDIR, device, u64(0), u64(0), u32(4096), u32(0), u64(0), u32(0), u32(0));
+  write('remove', 'dev0');
+  const about = taken().filter((message) => message.includes(` ${device}`));
+  t.equal(about.at(-1), `INVAL_INODE ${device}`);
+  t.ok(about.at(-2)?.startsWith(`INVAL_ENTRY ${device} `));
 });
 
 t.test('a name is remembered as missing only as long as the list of such names has room', async (t) => {
