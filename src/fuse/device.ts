@@ -48,6 +48,8 @@ const DRAINED_AT_ONCE = 64;
  * a busy client is there by then, and waking up an idle processor costs as much as three answers.
  */
 const LOOKS = 30;
+/** Milliseconds. When it takes longer than that, others need the processor, and what else there is to do has waited. */
+const LONGEST_LOOK = 0.1;
 
 /** Room for the longest request, a SETXATTR with a value of 64 KiB. */
 const BUFFER_SIZE = Math.max(FUSE_MIN_READ_BUFFER, 128 * 1024);
@@ -170,16 +172,24 @@ class PipeDevice implements FuseDevice {
   /** Takes what comes in while and shortly after the last request is answered. */
   #drain(calls: DirectCalls, buffer: Buffer, take: (message: Buffer) => void): void {
     for (let taken = 1; taken < DRAINED_AT_ONCE && !this.#closed; taken++) {
-      let size = calls.read(this.#fd, buffer, BUFFER_SIZE);
-      for (let looks = 1; size < 0 && looks < LOOKS; looks++) {
-        // A client on the same processor can only ask when it runs.
-        calls.yield();
-        size = calls.read(this.#fd, buffer, BUFFER_SIZE);
-      }
+      const size = this.#look(calls, buffer);
       // Nothing is there, or the mount is not; the event loop hears of that.
       if (size <= 0) return;
       take(this.#views.of(buffer, size));
     }
+  }
+
+  /** @returns length of the next request, negative when none came for a while */
+  #look({ read, yield: yieldCpu }: DirectCalls, buffer: Buffer): number {
+    let size = read(this.#fd, buffer, BUFFER_SIZE);
+    if (size >= 0) return size;
+    const end = performance.now() + LONGEST_LOOK;
+    for (let looks = 1; size < 0 && looks < LOOKS && performance.now() < end; looks++) {
+      // A client on the same processor can only ask when it runs.
+      yieldCpu();
+      size = read(this.#fd, buffer, BUFFER_SIZE);
+    }
+    return size;
   }
 
   send(message: Buffer): void {

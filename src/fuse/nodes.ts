@@ -12,7 +12,7 @@
 import type { KernfsDir } from '../kernfs/dir.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import { FUSE_ROOT_ID, type FuseAttr } from '../uapi/fuse.js';
+import { FUSE_ROOT_ID } from '../uapi/fuse.js';
 
 /** Larger than any inode number, and small enough for two million of them to fit in a JavaScript number. */
 const NUMBERS_APART = 2 ** 32;

@@ -6,7 +6,7 @@
  */
 
 import type { Outcome } from './compare.js';
-import type { Transport } from './host.js';
+import { type Transport, transports } from './host.js';
 import type { SnapshotNode, Step } from './recording.js';
 
 export interface StepException {
@@ -21,7 +21,7 @@ export interface StepContext {
 }
 
 const process: readonly Transport[] = ['process'];
-const mount: readonly Transport[] = ['mount', 'fuse-native'];
+const mount: readonly Transport[] = ['mount', 'direct', 'fuse-native'];
 
 /** Whether a step is about a device file. */
 export const namesDev = ({ args }: Step): boolean => /"\/dev\//.test(JSON.stringify(args ?? null));
@@ -142,7 +142,7 @@ const cachingExceptions: readonly StepException[] = [
   },
   {
     reason: 'no file has a label until it is given one, so that ls does not ask each of them',
-    over: ['mount'],
+    over: ['mount', 'direct'],
     matches: ({ op, args }, got) =>
       op === 'getxattr' && JSON.stringify(args).includes('security.selinux') && got.errno === 'EOPNOTSUPP',
   },
@@ -193,7 +193,7 @@ export interface NodeExclusion {
   matches(path: string, node: SnapshotNode): boolean;
 }
 
-const everywhere: readonly Transport[] = ['process', 'mount', 'fuse-native'];
+const everywhere: readonly Transport[] = transports;
 
 /** Inode numbers and times are left out everywhere: they count boots and seconds. */
 export const nodeExclusions: readonly NodeExclusion[] = [

@@ -16,5 +16,7 @@ export interface Host {
   takeLog(): string[] | undefined;
 }
 
-export const transports = ['process', 'mount', 'fuse-native'] as const;
+/** In process, mounted as usual, mounted without passthrough, mounted by way of libfuse. */
+export const transports = ['process', 'mount', 'direct', 'fuse-native'] as const;
 export type Transport = (typeof transports)[number];
+export type MountTransport = Exclude<Transport, 'process'>;

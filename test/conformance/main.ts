@@ -1,5 +1,5 @@
 /**
- * `npm run conformance -- [DIR] [--over process|mount|fuse-native] [--only PATTERN] [--verbose]
+ * `npm run conformance -- [DIR] [--over process|mount|direct|fuse-native] [--only PATTERN] [--verbose]
  * [--max-mismatches N]`: replays recordings of a real kernel and exits with 1 when anything differs that is
  * not a documented exception.
  * @module

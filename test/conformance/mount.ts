@@ -5,7 +5,7 @@
 
 import { type Bench, type FamilyResult, type NotReplayed, statesOf, unknownFamily } from './bench.js';
 import type { Family } from './family.js';
-import type { Transport } from './host.js';
+import type { MountTransport } from './host.js';
 import { caseModules } from './hosts.js';
 import { Mounted } from './mounted.js';
 import type { Case } from './recording.js';
@@ -18,7 +18,7 @@ export class MountBench implements Bench {
   #cases: Promise<Mounted> | undefined;
   #family: Mounted | undefined;
 
-  constructor(readonly over: Exclude<Transport, 'process'>) {}
+  constructor(readonly over: MountTransport) {}
 
   async replayCase(recording: Case): Promise<StepResult[]> {
     const choice = { profile: 'default', topic: 'cases', modules: caseModules } as const;

@@ -9,7 +9,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Transport } from './host.js';
+import type { MountTransport } from './host.js';
 import { type HostChoice, hostFixture } from './hosts.js';
 import type { Answer, Task } from './mount-worker.js';
 import { settle } from './run.js';
@@ -24,16 +24,22 @@ const THREADS = '12';
 
 type Work = Task extends infer T ? (T extends Task ? Omit<T, 'id'> : never) : never;
 
+const mountOptions: Readonly<Record<MountTransport, readonly string[]>> = {
+  mount: [],
+  direct: ['--no-passthrough'],
+  'fuse-native': ['--transport', 'fuse-native'],
+};
+
 export class Mounted {
   readonly #scratch: string;
   readonly #dir: string;
   readonly #daemon: ChildProcess;
-  readonly #over: Transport;
+  readonly #over: MountTransport;
   #worker: ChildProcess | undefined;
   #output = '';
   #tasks = 0;
 
-  private constructor(choice: HostChoice, over: Transport) {
+  private constructor(choice: HostChoice, over: MountTransport) {
     this.#over = over;
     this.#scratch = mkdtempSync(join(tmpdir(), 'conformance-'));
     // Cases look at the tree as other users, who have to get there.
@@ -41,8 +47,8 @@ export class Mounted {
     this.#dir = join(this.#scratch, 'sys');
     const fixture = join(this.#scratch, 'host.json');
     writeFileSync(fixture, JSON.stringify(hostFixture(choice)));
-    const transport = over === 'fuse-native' ? 'fuse-native' : 'fuse';
-    const command = ['mount', '--foreground', '--transport', transport, '--fixture', fixture, this.#dir];
+    const options = mountOptions[over];
+    const command = ['mount', '--foreground', ...options, '--fixture', fixture, this.#dir];
     this.#daemon = spawn(process.execPath, [cli, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.#daemon.stdout, this.#daemon.stderr]) {
       stream?.on('data', (text: Buffer) => {
@@ -52,7 +58,7 @@ export class Mounted {
   }
 
   /** @throws Error with the daemon's last words when the tree does not appear */
-  static async start(choice: HostChoice, over: Transport): Promise<Mounted> {
+  static async start(choice: HostChoice, over: MountTransport): Promise<Mounted> {
     const mounted = new Mounted(choice, over);
     for (let waited = 0; waited < START_TIMEOUT; waited += 50) {
       if (mounted.#isMounted()) return mounted;

@@ -3,7 +3,7 @@ import { KernfsDir } from '../../src/kernfs/dir.js';
 import { kernfsCreateRoot } from '../../src/kernfs/root.js';
 import { attributeFile } from '../../src/sysfs/attribute.js';
 import { FuseOp } from '../../src/uapi/fuse.js';
-import { attr, Twin, u32, u64 } from './twin.js';
+import { Twin, u32, u64 } from './twin.js';
 
 const O_WRONLY = 1;
 
