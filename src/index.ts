@@ -32,4 +32,5 @@ export { MdevType } from './mdev/type.js';
 export type { Attribute, BinAttribute } from './sysfs/attribute.js';
 export { AttributeGroup } from './sysfs/group.js';
 export { vfioModule } from './vfio/core.js';
-export { VfioDevice, type VfioDeviceOps } from './vfio/device.js';
+export { VfioDevice } from './vfio/device.js';
+export type { VfioDeviceOps, VfioMigrationOps } from './vfio/device-ops.js';

@@ -6,6 +6,21 @@
 
 import type { Sleeps } from '../lib/sleep.js';
 
+/** The memory of a process (`struct mm_struct`), as far as drivers reach into it. */
+export interface UserMemory {
+  /** @throws EFAULT when a byte of it is not mapped, or may not be read */
+  read(address: bigint, length: number): Buffer;
+  /** @throws EFAULT when a byte of it is not mapped, or may not be written; nothing is written then */
+  write(address: bigint, bytes: Uint8Array): void;
+  /** Pages that devices hold (`locked_vm`). */
+  readonly locked: number;
+  /**
+   * Counts pages as locked; a negative number gives back.
+   * @throws ENOMEM beyond RLIMIT_MEMLOCK, which does not hold for root
+   */
+  chargeLocked(pages: number): void;
+}
+
 /** The memory that an ioctl's argument points to. */
 export interface UserPointer {
   /** The argument as a number, for requests that take one. */
@@ -24,6 +39,8 @@ export interface UserPointer {
 
 /** The process that makes a call, as far as drivers see it. */
 export interface Caller {
+  readonly memory: UserMemory;
+  readonly pid: number;
   /**
    * The file behind a descriptor (`fget`); undefined for one that is no character device.
    * @throws EBADF when the descriptor is not open
@@ -33,15 +50,38 @@ export interface Caller {
   install(file: CharFile): number;
 }
 
-/** An open character device, shared by all descriptors that were duplicated from one. */
-export interface CharFile {
+/** An open character device, or a file without a name, shared by all descriptors that were duplicated from one. */
+export abstract class CharFile {
+  /** What /proc/PID/fd shows for a file that has no path, such as `anon_inode:[vfio-device]`. */
+  readonly name?: string;
+  private references_ = 0;
+
+  /** Takes a reference: a descriptor, a mapping, another file (`get_file`). */
+  get(): this {
+    this.references_++;
+    return this;
+  }
+
+  /** Gives it back (`fput`); with the last one the file is released. */
+  put(): void {
+    if (--this.references_ === 0) this.release();
+  }
+
   /**
    * @returns the call's result, a descriptor or 0 for most requests
    * @throws ENOTTY for a request that the device does not know, and what the request says
    */
-  ioctl(request: number, arg: UserPointer, caller: Caller): Sleeps<number>;
-  /** The last descriptor is gone. */
-  release(): void;
+  ioctl?(request: number, arg: UserPointer, caller: Caller): Sleeps<number>;
+  /** Reads at an offset; without it, read(2) is EINVAL. */
+  read?(length: number, offset: number): Uint8Array;
+  /** Writes at an offset, and returns how much; without it, write(2) is EINVAL. */
+  write?(bytes: Uint8Array, offset: number): number;
+  /** The memory behind a shared mapping; without it, mmap(2) is ENODEV. */
+  mmap?(offset: number, length: number): Uint8Array;
+  /** Events that are there (POLL*); without it, a file is always ready. */
+  poll?(): number;
+  /** Nothing refers to the file any more. */
+  protected abstract release(): void;
 }
 
 /** What opening a device's node does. */

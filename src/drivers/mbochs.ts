@@ -13,7 +13,8 @@ import type { MdevDevice } from '../mdev/device.js';
 import type { MdevDriver } from '../mdev/driver.js';
 import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
-import { VfioDevice, type VfioDeviceOps } from '../vfio/device.js';
+import { VfioDevice } from '../vfio/device.js';
+import type { VfioDeviceOps } from '../vfio/device-ops.js';
 import { mbochsIoctl } from './mbochs-vfio.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 

@@ -11,7 +11,9 @@ import type { MdevDevice } from '../mdev/device.js';
 import type { MdevDriver } from '../mdev/driver.js';
 import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
-import { VfioDevice, type VfioDeviceOps } from '../vfio/device.js';
+import { VFIO_MIGRATION_STOP_COPY, VfioMigState } from '../uapi/vfio-feature.js';
+import { VfioDevice } from '../vfio/device.js';
+import type { VfioDeviceOps } from '../vfio/device-ops.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 
 const MAX_PORTS = 24;
@@ -46,7 +48,12 @@ function mttyDriver(sample: () => SampleParent): MdevDriver {
     release({ device }) {
       freePorts += portsOf(device as MdevDevice);
     },
-    migrationState: () => 'RUNNING',
+    migration: {
+      flags: VFIO_MIGRATION_STOP_COPY,
+      getState: () => VfioMigState.RUNNING,
+      setState: () => undefined,
+      getDataSize: () => 0,
+    },
   };
   return {
     name: 'mtty',

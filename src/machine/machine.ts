@@ -32,6 +32,9 @@ const SYSFS_MAGIC = 0x62656572;
 const DEBUGFS_MAGIC = 0x64626720;
 const TMPFS_MAGIC = 0x01021994;
 
+/** Number of the first process. */
+const FIRST_PID = 100;
+
 /** The kernel log as a file of any length. */
 function logFile(root: KernfsRoot, log: KernelLog): KernfsFile {
   const text = () => Buffer.from(log.lines.map((line) => `${line}\n`).join(''));
@@ -56,6 +59,7 @@ export class Machine {
   readonly namespace: Namespace;
   /** `kernel/debug/mdevfs`: what a kernel has no file for. */
   readonly control: KernfsDir;
+  #pids = FIRST_PID;
   readonly #definitions = new Map<string, ModuleDefinition>();
 
   constructor(options: MachineOptions = {}) {
@@ -148,7 +152,7 @@ export class Machine {
 
   /** A new process on this machine. */
   process(credentials: Credentials = ROOT): Process {
-    return new Process(this.namespace, this.core.devts, credentials);
+    return new Process(this.namespace, this.core.devts, this.#pids++, { credentials });
   }
 
   #definition(name: string): ModuleDefinition {

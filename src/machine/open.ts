@@ -60,7 +60,7 @@ export function openPath(
   // The superfluous bits of creation are not kept, as F_GETFL shows.
   const kept = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)) | O_LARGEFILE;
   if (isDir(node)) return new OpenFile(node, kept);
-  if (node instanceof DeviceNode) return new OpenFile(node, kept, undefined, openDevice(node.devt));
+  if (node instanceof DeviceNode) return new OpenFile(node, kept, undefined, openDevice(node.devt).get());
   if (!(node instanceof KernfsFile)) throw new KernelError(Errno.ENXIO);
   const file = new OpenFile(node, kept, node.open(flags));
   if (flags & O_TRUNC) node.setattr({ size: 0 });

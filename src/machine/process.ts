@@ -9,6 +9,7 @@
 
 import type { Devt } from '../base/chrdev.js';
 import type { DeviceNumbers } from '../base/devt.js';
+import { Eventfd } from '../base/eventfd.js';
 import type { Caller, CharFile } from '../base/file.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
 import { O_RDWR, PAGE_SIZE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../kernfs/file.js';
@@ -23,13 +24,16 @@ import type { Namespace } from './namei.js';
 import { openPath } from './open.js';
 import { anonymous, O_APPEND, O_CLOEXEC, OpenFile } from './open-file.js';
 import { assertOwner, type Credentials, inodePermission, MAY_READ, MAY_WRITE, ROOT } from './permission.js';
-import { userPointer } from './user-pointer.js';
+import { ProcessMemory } from './user-memory.js';
+import { type IoctlArgument, userPointer } from './user-pointer.js';
 import { vfsFallocate, vfsFcntl, vfsIoctl, vfsMmap } from './vfs-calls.js';
 
 const SEEK = { set: 0, cur: 1, end: 2, data: 3, hole: 4 } as const;
 /** Bytes of a directory entry before its name. */
 const DIRENT_HEADER = 19;
 const MAX_COUNT = 0x7ffff000;
+/** Pages that a process without privileges may lock. */
+const MEMLOCK_PAGES = 2048;
 
 export interface Dirent {
   name: string;
@@ -40,16 +44,53 @@ export interface Dirent {
   off: number;
 }
 
+/** What a process is made of, besides what all processes of a machine share. */
+export interface ProcessOptions {
+  credentials?: Credentials;
+  memory?: ProcessMemory;
+}
+
+function reference(file: OpenFile): OpenFile {
+  file.references++;
+  return file;
+}
+
+function einval(): never {
+  throw new KernelError(Errno.EINVAL);
+}
+
 export class Process implements Caller {
   readonly #files = new Map<number, OpenFile>();
   readonly directories: DirectoryCalls;
+  readonly credentials: Credentials;
+  readonly memory: ProcessMemory;
 
   constructor(
     readonly namespace: Namespace,
     readonly devices: DeviceNumbers,
-    readonly credentials: Credentials = ROOT,
+    readonly pid: number,
+    { credentials = ROOT, memory }: ProcessOptions = {},
   ) {
+    this.credentials = credentials;
+    this.memory = memory ?? new ProcessMemory(credentials.uid === 0 ? undefined : MEMLOCK_PAGES);
     this.directories = new DirectoryCalls(namespace, credentials);
+  }
+
+  /**
+   * A child with the same open files and memory of its own.
+   * @param pid its number
+   */
+  fork(pid: number): Process {
+    const { namespace, devices, credentials } = this;
+    const child = new Process(namespace, devices, pid, { credentials, memory: this.memory.fork() });
+    for (const [fd, file] of this.#files) child.#files.set(fd, reference(file));
+    return child;
+  }
+
+  /** Ends the process: its files are closed, its memory goes. */
+  exit(): void {
+    for (const fd of [...this.#files.keys()]) this.close(fd);
+    this.memory.unmapAll();
   }
 
   open(path: string, flags: number): number {
@@ -67,22 +108,44 @@ export class Process implements Caller {
   close(fd: number): void {
     const file = this.#file(fd);
     this.#files.delete(fd);
-    if (--file.references === 0) file.device?.release();
+    if (--file.references === 0) file.device?.put();
   }
 
   /**
    * Sends a request to an open device.
-   * @param arg a number, or the memory that the argument points to, which the device may change
+   * @param arg a number, an address in {@link memory}, or a buffer in place of memory, which the device may change
    * @throws what the device says; for other files as {@link vfsIoctl}
    */
-  ioctl(fd: number, request: number, arg: number | Uint8Array = 0): Sleeps<number> {
+  ioctl(fd: number, request: number, arg: IoctlArgument = 0): Sleeps<number> {
     const file = this.#open(fd);
-    return file.device ? file.device.ioctl(request, userPointer(arg), this) : vfsIoctl(file, request);
+    if (!file.device?.ioctl) return vfsIoctl(file, request);
+    return file.device.ioctl(request >>> 0, userPointer(arg, this.memory), this);
   }
 
-  /** @param prot PROT_READ 1, PROT_WRITE 2; @param flags MAP_SHARED 1, MAP_PRIVATE 2. Same errors as {@link vfsMmap} */
-  mmap(fd: number, prot: number, flags: number): never {
-    return vfsMmap(this.#open(fd), prot, flags);
+  /**
+   * Maps a file into {@link memory}. The mapping keeps the file open until {@link munmap}.
+   * @param prot PROT_READ 1, PROT_WRITE 2; @param flags MAP_SHARED 1, MAP_PRIVATE 2
+   * @param offset multiple of a page
+   * @returns the address
+   * @throws EACCES as {@link vfsMmap}; ENODEV for a file that cannot be mapped; EINVAL; what the device says
+   */
+  mmap(fd: number, prot: number, flags: number, length = PAGE_SIZE, offset = 0): bigint {
+    const file = this.#open(fd);
+    if (!file.device?.mmap) return vfsMmap(file, prot, flags);
+    if (length === 0 || offset % PAGE_SIZE !== 0) throw new KernelError(Errno.EINVAL);
+    const { device } = file;
+    const memory = file.device.mmap(offset, length);
+    device.get();
+    return this.memory.map(memory, undefined, { prot, unmapped: () => device.put() });
+  }
+
+  munmap(address: bigint): void {
+    this.memory.unmap(address);
+  }
+
+  /** @returns descriptor of a new eventfd */
+  eventfd(initial = 0): number {
+    return this.install(new Eventfd(initial));
   }
 
   /** Same errors as {@link vfsFcntl}. */
@@ -104,7 +167,7 @@ export class Process implements Caller {
   }
 
   install(device: CharFile): number {
-    return this.#install(new OpenFile(anonymous, O_RDWR | O_CLOEXEC, undefined, device));
+    return this.#install(new OpenFile(anonymous, O_RDWR | O_CLOEXEC, undefined, device.get()));
   }
 
   dup(fd: number): number {
@@ -131,6 +194,7 @@ export class Process implements Caller {
   }
 
   #readAt(file: OpenFile, length: number, offset: number): Uint8Array {
+    if (file.device) return file.device.read?.(Math.min(length, MAX_COUNT), offset) ?? einval();
     if (!file.opened) throw new KernelError(Errno.EISDIR);
     return file.opened.read(offset, Math.min(length, MAX_COUNT));
   }
@@ -138,6 +202,7 @@ export class Process implements Caller {
   /** @throws EBADF, ENODEV, and what the attribute's store throws */
   write(fd: number, data: Uint8Array): Sleeps<number> {
     const file = this.#writable(fd);
+    if (file.device) return file.device.write?.(data, file.position) ?? einval();
     if (file.flags & O_APPEND) file.position = PAGE_SIZE;
     return after(file.opened!.write(data, file.position), (count) => {
       file.position += count;
@@ -150,7 +215,8 @@ export class Process implements Caller {
     const file = this.#file(fd);
     // A sequence file gives up positioned writes unless it was opened for writing (seq_open, kernfs_fop_open).
     if (file.opened && !file.writable) throw new KernelError(Errno.ESPIPE);
-    return this.#writable(fd).opened!.write(data, offset);
+    const { device, opened } = this.#writable(fd);
+    return device ? (device.write?.(data, offset) ?? einval()) : opened!.write(data, offset);
   }
 
   #writable(fd: number): OpenFile {
@@ -162,6 +228,7 @@ export class Process implements Caller {
   /** @throws EBADF, EINVAL beyond the file system's limits, ENODEV for a removed attribute */
   lseek(fd: number, offset: number, whence: number): number {
     const file = this.#open(fd);
+    if (file.device) throw new KernelError(Errno.ESPIPE);
     if (file.opened) file.node.assertActive();
     const { size } = file.node;
     let to: number;
@@ -318,12 +385,14 @@ export class Process implements Caller {
 
   /** Events of poll(2): a directory is always readable and writable. */
   poll(fd: number): number {
-    return this.#open(fd).opened?.poll() ?? POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+    const { opened, device } = this.#open(fd);
+    return (opened ?? device)?.poll?.() ?? POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
   }
 
   /** Path that /proc/self/fd shows. */
   fdPath(fd: number): string {
-    return this.namespace.pathOf(this.#file(fd).node);
+    const { node, device } = this.#file(fd);
+    return device?.name ?? this.namespace.pathOf(node);
   }
 
   /** Position that /proc/self/fdinfo shows. */
@@ -353,8 +422,7 @@ export class Process implements Caller {
   #install(file: OpenFile): number {
     let fd = 3;
     while (this.#files.has(fd)) fd++;
-    file.references++;
-    this.#files.set(fd, file);
+    this.#files.set(fd, reference(file));
     return fd;
   }
 

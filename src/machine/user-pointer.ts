@@ -1,21 +1,37 @@
 /**
- * The argument of an ioctl as a driver sees it, from an in-process caller: a number, or a buffer in place of memory.
+ * The argument of an ioctl as a driver sees it: a number or an address in the memory of the process, or, from a caller in
+ * this program, a buffer in place of memory.
  * @module
  */
 
-import type { UserPointer } from '../base/file.js';
+import type { UserMemory, UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 
-export function userPointer(arg: number | Uint8Array): UserPointer {
-  const memory =
-    typeof arg === 'number' ? Buffer.alloc(0) : Buffer.from(arg.buffer, arg.byteOffset, arg.length);
+/** What an ioctl takes. */
+export type IoctlArgument = number | bigint | Uint8Array;
+
+export function userPointer(arg: IoctlArgument, memory: UserMemory): UserPointer {
+  return arg instanceof Uint8Array ? bufferPointer(arg) : addressPointer(arg, memory);
+}
+
+function bufferPointer(arg: Uint8Array): UserPointer {
+  const memory = Buffer.from(arg.buffer, arg.byteOffset, arg.length);
   const piece = (offset: number, length: number): Buffer => {
     if (offset + length > memory.length) throw new KernelError(Errno.EFAULT);
     return memory.subarray(offset, offset + length);
   };
   return {
-    value: typeof arg === 'number' ? arg : 0,
+    value: 0,
     read: (length, offset = 0) => Buffer.from(piece(offset, length)),
     write: (bytes, offset = 0) => void piece(offset, bytes.length).set(bytes),
+  };
+}
+
+function addressPointer(arg: number | bigint, memory: UserMemory): UserPointer {
+  const address = BigInt.asUintN(64, BigInt(arg));
+  return {
+    value: Number(arg),
+    read: (length, offset = 0) => memory.read(address + BigInt(offset), length),
+    write: (bytes, offset = 0) => memory.write(address + BigInt(offset), bytes),
   };
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { CharFile, UserPointer } from '../base/file.js';
+import { CharFile, type UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
   VFIO_API_VERSION,
@@ -24,12 +24,12 @@ import type { VfioGroupFile } from './group-file.js';
 const backendTypes = [VFIO_TYPE1_IOMMU, VFIO_TYPE1v2_IOMMU];
 const extensions = [VFIO_TYPE1_IOMMU, VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_NESTING_IOMMU, VFIO_UNMAP_ALL];
 
-export class VfioContainer implements CharFile {
+export class VfioContainer extends CharFile {
   readonly groups = new Set<VfioGroupFile>();
   /** Type of the backend that was chosen. */
   iommuType: number | undefined;
 
-  ioctl(request: number, arg: UserPointer): number {
+  override ioctl(request: number, arg: UserPointer): number {
     switch (request) {
       case VFIO_GET_API_VERSION:
         return VFIO_API_VERSION;
@@ -67,5 +67,5 @@ export class VfioContainer implements CharFile {
     if (this.groups.size === 0) this.iommuType = undefined;
   }
 
-  release(): void {}
+  protected override release(): void {}
 }

@@ -9,6 +9,7 @@ import type { Device } from '../base/device.js';
 import { type Misc, miscBuiltin } from '../base/misc.js';
 import type { Module, ModuleDefinition } from '../base/module.js';
 import type { KernelProfile } from '../base/profile.js';
+import type { VfioIommuDriver } from '../iommu/backend.js';
 import { type Iommu, iommuBuiltin } from '../iommu/group.js';
 import { iommufdModule } from '../iommu/iommufd.js';
 import { Ida } from '../lib/ida.js';
@@ -32,6 +33,8 @@ export class VfioCore {
   readonly #misc: Misc;
   readonly #container: Device;
   #devices = 0;
+  /** IOMMU backends that containers choose from, in the order of their registration. */
+  readonly iommuDrivers = new Set<VfioIommuDriver>();
 
   constructor(readonly module: Module) {
     const { core } = module;

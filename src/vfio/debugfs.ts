@@ -7,6 +7,7 @@
 import { DebugfsDir, debugfsCreateFile } from '../base/debugfs.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { Projection } from '../kernfs/projection.js';
+import { migrationStateName } from '../uapi/vfio-feature.js';
 import type { VfioDevice } from './device.js';
 
 export class VfioDebugfs {
@@ -37,11 +38,11 @@ export class VfioDebugfs {
 }
 
 function deviceDir(dir: DebugfsDir, vdev: VfioDevice): DebugfsDir {
-  const { migrationState } = vdev.ops;
-  if (migrationState) {
+  const { migration } = vdev.ops;
+  if (migration) {
     debugfsCreateFile(dir.addDir('migration'), 'state', {
       mode: 0o444,
-      show: () => `${migrationState(vdev)}\n`,
+      show: () => `${migrationStateName(migration.getState(vdev))}\n`,
     });
   }
   return dir;

@@ -10,30 +10,23 @@ import type { Devt } from '../base/chrdev.js';
 import type { DeviceClass } from '../base/class.js';
 import type { DriverCore } from '../base/core.js';
 import { Device } from '../base/device.js';
-import type { UserPointer } from '../base/file.js';
 import { after, type Sleeps } from '../lib/sleep.js';
+import type { Dma, DmaUser, PinnedPage } from '../iommu/backend.js';
+import { Errno, KernelError } from '../lib/errno.js';
 import type { VfioCore } from './core.js';
+import type { VfioDeviceOps } from './device-ops.js';
 import { type VfioGroup, vfioDeviceRemoveGroup, vfioNoiommuGroupAlloc } from './group.js';
 
-/** What a vendor driver does for its device (`struct vfio_device_ops`). */
-export interface VfioDeviceOps {
-  readonly name: string;
-  /** Claims what the device needs. Throws the errno with which creating it fails. */
-  init?(vdev: VfioDevice): void;
-  /** Gives back what {@link init} claimed. */
-  release?(vdev: VfioDevice): void;
-  /**
-   * Answers a request on the open device.
-   * @throws ENOTTY for one that the device does not know
-   */
-  ioctl?(vdev: VfioDevice, request: number, arg: UserPointer): number;
-  /** Name of the current migration state; a device without one has no migration. */
-  migrationState?(vdev: VfioDevice): string;
-}
+/** VFIO_PIN_PAGES_MAX_ENTRIES */
+const MAX_PIN_PAGES = 512;
 
 /** A VFIO device is a device itself: the entry in the vfio-dev class, below the device that the driver was bound to. */
-export class VfioDevice extends Device {
+export class VfioDevice extends Device implements DmaUser {
   readonly index: number;
+  /** What the device does DMA through, while it is open. */
+  dma: Dma | undefined = undefined;
+  /** The VM that holds the device's file or its group, as drivers see it that need one. */
+  kvm: object | undefined = undefined;
   private group_: VfioGroup | undefined = undefined;
   private users_ = 0;
   private idle_: (() => void) | undefined = undefined;
@@ -77,6 +70,45 @@ export class VfioDevice extends Device {
   override get devt(): Devt | undefined {
     const { vfio, index } = this;
     return vfio.profile.vfioDeviceCdev ? { major: vfio.deviceMajor, minor: index } : undefined;
+  }
+
+  /** As the IOMMU sees it: a driver that cannot unpin cannot pin. */
+  get dmaUnmap(): DmaUser['dmaUnmap'] {
+    const { ops } = this;
+    return ops.dmaUnmap && ((iova, length) => ops.dmaUnmap!(this, iova, length));
+  }
+
+  /**
+   * Pins pages of user memory, all or none (`vfio_pin_pages`).
+   * @param iova multiple of the page size
+   * @param prot IOMMU_READ 1, IOMMU_WRITE 2
+   * @throws EINVAL for no pages, for a driver without dmaUnmap, for a device that nobody has open
+   * @throws E2BIG for more than 512; what the IOMMU says
+   */
+  pinPages(iova: bigint, count: number, prot: number): PinnedPage[] {
+    if (count <= 0 || !this.dma || !this.ops.dmaUnmap) throw new KernelError(Errno.EINVAL);
+    if (count > MAX_PIN_PAGES) throw new KernelError(Errno.E2BIG);
+    return this.dma.pinPages(iova, count, prot);
+  }
+
+  /** Undoes {@link pinPages} (`vfio_unpin_pages`). */
+  unpinPages(iova: bigint, count: number): void {
+    this.dma?.unpinPages(iova, count);
+  }
+
+  /**
+   * Reads user memory by its IOVA (`vfio_dma_rw`).
+   * @throws EINVAL when nobody has the device open; what the IOMMU says
+   */
+  dmaRead(iova: bigint, length: number): Buffer {
+    if (!this.dma) throw new KernelError(Errno.EINVAL);
+    return this.dma.dmaRead(iova, length);
+  }
+
+  /** Same errors as {@link dmaRead}. */
+  dmaWrite(iova: bigint, bytes: Uint8Array): void {
+    if (!this.dma) throw new KernelError(Errno.EINVAL);
+    this.dma.dmaWrite(iova, bytes);
   }
 
   /** Frees what the constructor took (`vfio_put_device`). */

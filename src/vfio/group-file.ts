@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Caller, CharFile, UserPointer } from '../base/file.js';
+import { type Caller, CharFile, type UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
   GROUP_STATUS_SIZE,
@@ -24,18 +24,19 @@ const fail = (errno: number): never => {
   throw new KernelError(errno);
 };
 
-export class VfioGroupFile implements CharFile {
+export class VfioGroupFile extends CharFile {
   #container: VfioContainer | undefined;
   #openDevices = 0;
   #closed = false;
 
   /** @throws EBUSY when the group is open, through its node or through one of its devices */
   constructor(readonly group: VfioGroup) {
+    super();
     if (group.opened) fail(Errno.EBUSY);
     group.opened = this;
   }
 
-  ioctl(request: number, arg: UserPointer, caller: Caller): number {
+  override ioctl(request: number, arg: UserPointer, caller: Caller): number {
     switch (request) {
       case VFIO_GROUP_GET_STATUS:
         return this.#getStatus(arg);
@@ -102,7 +103,7 @@ export class VfioGroupFile implements CharFile {
     this.#detach();
   }
 
-  release(): void {
+  protected override release(): void {
     this.#closed = true;
     this.#releaseIfUnused();
   }
