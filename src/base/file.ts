@@ -53,7 +53,7 @@ export interface Caller {
 /** An open character device, or a file without a name, shared by all descriptors that were duplicated from one. */
 export abstract class CharFile {
   /** What /proc/PID/fd shows for a file that has no path, such as `anon_inode:[vfio-device]`. */
-  readonly name?: string;
+  readonly name: string | undefined = undefined;
   private references_ = 0;
 
   /** Takes a reference: a descriptor, a mapping, another file (`get_file`). */

@@ -5,6 +5,7 @@
 
 /** struct vfio_device_feature: argsz, flags, data. */
 export const FEATURE_SIZE = 8;
+export const VFIO_DEVICE_FEATURE = 0x3b75;
 export const VFIO_DEVICE_FEATURE_MASK = 0xffff;
 export const VFIO_DEVICE_FEATURE_GET = 1 << 16;
 export const VFIO_DEVICE_FEATURE_SET = 1 << 17;

@@ -20,6 +20,10 @@ export const VFIO_DEVICE_GET_REGION_INFO = request(8);
 export const VFIO_DEVICE_QUERY_GFX_PLANE = request(14);
 export const VFIO_DEVICE_GET_GFX_DMABUF = request(15);
 
+export const VFIO_DEVICE_BIND_IOMMUFD = request(18);
+export const VFIO_DEVICE_ATTACH_IOMMUFD_PT = request(19);
+export const VFIO_DEVICE_DETACH_IOMMUFD_PT = request(20);
+
 /** IOMMU types, and extensions of a container. */
 export const VFIO_TYPE1_IOMMU = 1;
 export const VFIO_TYPE1v2_IOMMU = 3;

@@ -7,6 +7,7 @@
  */
 
 import { CharFile, type UserPointer } from '../base/file.js';
+import type { Dma, DmaUser } from '../iommu/backend.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
   VFIO_API_VERSION,
@@ -61,6 +62,13 @@ export class VfioContainer extends CharFile {
   attach(group: VfioGroupFile): void {
     this.groups.add(group);
   }
+
+  registerDevice(_user: DmaUser): Dma {
+    if (this.iommuType === undefined) throw new KernelError(Errno.EINVAL);
+    return undefined as unknown as Dma;
+  }
+
+  unregisterDevice(_user: DmaUser): void {}
 
   detach(group: VfioGroupFile): void {
     this.groups.delete(group);

@@ -16,6 +16,8 @@ import { Ida } from '../lib/ida.js';
 import type { Sleeps } from '../lib/sleep.js';
 import { VfioContainer } from './container.js';
 import { VfioDebugfs } from './debugfs.js';
+import type { VfioDevice } from './device.js';
+import { VfioDeviceFile } from './device-file.js';
 import type { VfioGroup } from './group.js';
 
 const VFIO_MINOR = 196;
@@ -55,6 +57,7 @@ export class VfioCore {
     this.groupMajor = core.chrdevs.allocMajor('vfio');
     this.deviceClass = new DeviceClass(core, 'vfio-dev', {
       devnode: (device) => ({ name: `vfio/devices/${device.name}` }),
+      open: (device) => new VfioDeviceFile(device as VfioDevice),
     }).register();
     this.deviceMajor = core.chrdevs.allocMajor('vfio-dev');
     this.debugfs = core.profile.vfioDebugfs ? new VfioDebugfs(core.debugfs) : undefined;

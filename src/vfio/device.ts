@@ -1,8 +1,8 @@
 /**
  * VFIO devices (drivers/vfio/vfio_main.c): what a vendor driver registers to have its device opened by user space.
  *
- * Modelled: the vfio-dev class device and its number, the group, and an unregistration that waits for the last
- * user. The user API on top (open, ioctl, read, write, mmap) is not here yet.
+ * Modelled: the vfio-dev class device and its number, the group, opening by the first and closing by the last user, and
+ * an unregistration that waits for all of them. What user space does with an open device is in device-file.ts.
  * @module
  */
 
@@ -11,7 +11,10 @@ import type { DeviceClass } from '../base/class.js';
 import type { DriverCore } from '../base/core.js';
 import { Device } from '../base/device.js';
 import { after, type Sleeps } from '../lib/sleep.js';
+import type { Module } from '../base/module.js';
 import type { Dma, DmaUser, PinnedPage } from '../iommu/backend.js';
+import type { IommufdAccess } from '../iommu/iommufd-access.js';
+import type { IommufdCtx } from '../iommu/iommufd-ctx.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { VfioCore } from './core.js';
 import type { VfioDeviceOps } from './device-ops.js';
@@ -20,13 +23,30 @@ import { type VfioGroup, vfioDeviceRemoveGroup, vfioNoiommuGroupAlloc } from './
 /** VFIO_PIN_PAGES_MAX_ENTRIES */
 const MAX_PIN_PAGES = 512;
 
+/** Milliseconds between two requests to user space to let go. */
+const REQUEST_INTERVAL = 10_000;
+
+/** How a device that is opened gets at user memory, and what gives that back. */
+export interface DmaGrant {
+  dma: Dma;
+  /** The binding to an iommufd, for a device opened that way. */
+  access?: IommufdAccess;
+  end(): void;
+}
+
+interface Opened {
+  /** How often the device is open. */
+  count: number;
+  readonly kvm: object | undefined;
+  readonly module: Module | undefined;
+  readonly grant: DmaGrant;
+}
+
 /** A VFIO device is a device itself: the entry in the vfio-dev class, below the device that the driver was bound to. */
 export class VfioDevice extends Device implements DmaUser {
   readonly index: number;
-  /** What the device does DMA through, while it is open. */
-  dma: Dma | undefined = undefined;
-  /** The VM that holds the device's file or its group, as drivers see it that need one. */
-  kvm: object | undefined = undefined;
+  /** What there is only while somebody has the device open. */
+  private opened_: Opened | undefined = undefined;
   private group_: VfioGroup | undefined = undefined;
   private users_ = 0;
   private idle_: (() => void) | undefined = undefined;
@@ -72,6 +92,85 @@ export class VfioDevice extends Device implements DmaUser {
     return vfio.profile.vfioDeviceCdev ? { major: vfio.deviceMajor, minor: index } : undefined;
   }
 
+  get openCount(): number {
+    return this.opened_?.count ?? 0;
+  }
+
+  /** The VM that the device's file or its group was added to, from before openDevice on. */
+  get kvm(): object | undefined {
+    return this.opened_?.kvm;
+  }
+
+  /** The binding to an iommufd. */
+  get access(): IommufdAccess | undefined {
+    return this.opened_?.grant.access;
+  }
+
+  get group(): VfioGroup {
+    return this.group_!;
+  }
+
+  /**
+   * One more user. The first one gets the device going (`vfio_df_device_first_open`).
+   * @param grant how the device gets at user memory
+   * @throws what `grant` and the driver's openDevice throw
+   */
+  open(kvm: object | undefined, grant: () => DmaGrant): void {
+    if (this.opened_) {
+      this.opened_.count++;
+      return;
+    }
+    const { module } = this.device.driver?.options ?? {};
+    const opened = { count: 1, kvm, module, grant: grant() };
+    this.opened_ = opened;
+    try {
+      this.ops.openDevice?.(this);
+    } catch (error) {
+      this.opened_ = undefined;
+      opened.grant.end();
+      throw error;
+    }
+    if (module) module.references++;
+  }
+
+  /**
+   * Binds the device to an iommufd (`vfio_iommufd_emulated_bind`).
+   * @param compat also attach it to the IOAS that stands for a container
+   */
+  bindIommufd(iommufd: IommufdCtx, compat = false): DmaGrant {
+    const access = iommufd.bind(this);
+    try {
+      if (compat) access.attach(iommufd.compatIoas());
+    } catch (error) {
+      access.destroy();
+      throw error;
+    }
+    return { dma: access, access, end: () => access.destroy() };
+  }
+
+  /**
+   * Keeps the group from being opened while the device's own node is bound (`vfio_device_block_group`).
+   * @throws EBUSY while the group is open
+   */
+  blockGroup(): void {
+    if (this.group.opened) throw new KernelError(Errno.EBUSY);
+    this.group.boundDevices++;
+  }
+
+  unblockGroup(): void {
+    this.group.boundDevices--;
+  }
+
+  /** One user less (`vfio_df_device_last_close`). */
+  close(): void {
+    const opened = this.opened_!;
+    if (--opened.count > 0) return;
+    this.ops.closeDevice?.(this);
+    this.opened_ = undefined;
+    opened.grant.end();
+    if (opened.module) opened.module.references--;
+  }
+
   /** As the IOMMU sees it: a driver that cannot unpin cannot pin. */
   get dmaUnmap(): DmaUser['dmaUnmap'] {
     const { ops } = this;
@@ -86,14 +185,14 @@ export class VfioDevice extends Device implements DmaUser {
    * @throws E2BIG for more than 512; what the IOMMU says
    */
   pinPages(iova: bigint, count: number, prot: number): PinnedPage[] {
-    if (count <= 0 || !this.dma || !this.ops.dmaUnmap) throw new KernelError(Errno.EINVAL);
+    if (count <= 0 || !this.opened_ || !this.ops.dmaUnmap) throw new KernelError(Errno.EINVAL);
     if (count > MAX_PIN_PAGES) throw new KernelError(Errno.E2BIG);
-    return this.dma.pinPages(iova, count, prot);
+    return this.opened_.grant.dma.pinPages(iova, count, prot);
   }
 
   /** Undoes {@link pinPages} (`vfio_unpin_pages`). */
   unpinPages(iova: bigint, count: number): void {
-    this.dma?.unpinPages(iova, count);
+    this.opened_?.grant.dma.unpinPages(iova, count);
   }
 
   /**
@@ -101,14 +200,17 @@ export class VfioDevice extends Device implements DmaUser {
    * @throws EINVAL when nobody has the device open; what the IOMMU says
    */
   dmaRead(iova: bigint, length: number): Buffer {
-    if (!this.dma) throw new KernelError(Errno.EINVAL);
-    return this.dma.dmaRead(iova, length);
+    return this.dma_.dmaRead(iova, length);
   }
 
   /** Same errors as {@link dmaRead}. */
   dmaWrite(iova: bigint, bytes: Uint8Array): void {
-    if (!this.dma) throw new KernelError(Errno.EINVAL);
-    this.dma.dmaWrite(iova, bytes);
+    this.dma_.dmaWrite(iova, bytes);
+  }
+
+  private get dma_(): Dma {
+    if (!this.opened_) throw new KernelError(Errno.EINVAL);
+    return this.opened_.grant.dma;
   }
 
   /** Frees what the constructor took (`vfio_put_device`). */
@@ -152,10 +254,18 @@ export class VfioDevice extends Device implements DmaUser {
     if (--this.users_ === 0) this.idle_?.();
   }
 
+  /** Asks user space to let go, at once and every ten seconds, until it has. */
   private waitForUsers_(): Sleeps<void> {
     if (this.users_ === 0) return;
+    let asked = 0;
+    const ask = (): void => this.ops.request?.(this, asked++);
+    ask();
+    const timer = this.ops.request && setInterval(ask, REQUEST_INTERVAL).unref();
     return new Promise((resolve) => {
-      this.idle_ = resolve;
+      this.idle_ = () => {
+        clearInterval(timer);
+        resolve();
+      };
     });
   }
 }

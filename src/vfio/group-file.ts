@@ -1,10 +1,11 @@
 /**
- * An open VFIO group (drivers/vfio/group.c, /dev/vfio/N): one at a time, it joins a container and hands out the group's
- * devices. A device that is open keeps its group open, also when the group's own descriptor is closed.
+ * An open VFIO group (drivers/vfio/group.c, /dev/vfio/N): one at a time, it joins a container or an iommufd and hands out
+ * the group's devices. A device that is open keeps its group open, also when the group's own descriptor is closed.
  * @module
  */
 
 import { type Caller, CharFile, type UserPointer } from '../base/file.js';
+import { IommufdCtx } from '../iommu/iommufd-ctx.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
   GROUP_STATUS_SIZE,
@@ -17,6 +18,7 @@ import {
   VFIO_GROUP_UNSET_CONTAINER,
 } from '../uapi/vfio.js';
 import { VfioContainer } from './container.js';
+import type { DmaGrant, VfioDevice } from './device.js';
 import { VfioDeviceFile } from './device-file.js';
 import type { VfioGroup } from './group.js';
 
@@ -25,14 +27,16 @@ const fail = (errno: number): never => {
 };
 
 export class VfioGroupFile extends CharFile {
-  #container: VfioContainer | undefined;
-  #openDevices = 0;
-  #closed = false;
+  /** The VM that this file was added to. */
+  kvm: object | undefined;
+  #iommu: VfioContainer | IommufdCtx | undefined;
+  /** Devices that are open and use the container. */
+  #users = 0;
 
-  /** @throws EBUSY when the group is open, through its node or through one of its devices */
+  /** @throws EBUSY when the group is open, through its node, one of its devices or a device's own node */
   constructor(readonly group: VfioGroup) {
     super();
-    if (group.opened) fail(Errno.EBUSY);
+    if (group.opened || group.boundDevices > 0) fail(Errno.EBUSY);
     group.opened = this;
   }
 
@@ -56,69 +60,94 @@ export class VfioGroupFile extends CharFile {
     if (arg.read(GROUP_STATUS_SIZE).readUInt32LE(0) < GROUP_STATUS_SIZE) fail(Errno.EINVAL);
     if (!this.group.vdev) fail(Errno.ENODEV);
     const flags = Buffer.alloc(4);
-    flags.writeUInt32LE(VFIO_GROUP_FLAGS_VIABLE | (this.#container ? VFIO_GROUP_FLAGS_CONTAINER_SET : 0));
+    flags.writeUInt32LE(VFIO_GROUP_FLAGS_VIABLE | (this.#iommu ? VFIO_GROUP_FLAGS_CONTAINER_SET : 0));
     arg.write(flags, 4);
     return 0;
   }
 
-  /** @throws EBADF, EINVAL when it has one, ENODEV when the devices are gone, EBADFD for another kind of file */
+  /**
+   * @throws EBADF; EINVAL when the group has a container or an iommufd; ENODEV when the devices are gone
+   * @throws EBADFD for another kind of file
+   */
   #setContainer(arg: UserPointer, caller: Caller): number {
-    const fd = arg.read(4).readInt32LE(0);
-    if (fd < 0) fail(Errno.EINVAL);
-    const file = caller.fget(fd);
-    if (this.#container) fail(Errno.EINVAL);
+    const file = caller.fget(arg.read(4).readInt32LE(0));
+    if (this.#iommu) fail(Errno.EINVAL);
     if (!this.group.vdev) fail(Errno.ENODEV);
-    if (!(file instanceof VfioContainer)) return fail(Errno.EBADFD);
-    this.#container = file;
-    file.attach(this);
+    if (file instanceof VfioContainer) file.attach(this);
+    else if (file instanceof IommufdCtx) file.createCompatIoas();
+    else return fail(Errno.EBADFD);
+    this.#iommu = file.get();
     return 0;
   }
 
-  /** @throws EINVAL without a container; EBUSY while a device is open */
+  /** @throws EINVAL without a container; EBUSY while a device uses it */
   #unsetContainer(): number {
-    if (!this.#container) fail(Errno.EINVAL);
-    if (this.#openDevices > 0) fail(Errno.EBUSY);
+    if (!this.#iommu) fail(Errno.EINVAL);
+    if (this.#users > 0) fail(Errno.EBUSY);
     this.#detach();
     return 0;
   }
 
-  /** @throws EINVAL for no string or no IOMMU; ENODEV for a name that the group does not have */
+  /**
+   * @throws EINVAL for no string or no IOMMU; ENODEV for a name that the group does not have
+   * @throws what the driver's match and openDevice throw
+   */
   #getDeviceFd(arg: UserPointer, caller: Caller): number {
     const name = readString(arg);
     const { vdev } = this.group;
-    if (!vdev || vdev.device.name !== name) return fail(Errno.ENODEV);
-    if (this.#container?.iommuType === undefined) fail(Errno.EINVAL);
-    if (!vdev.tryGet()) fail(Errno.ENODEV);
-    this.#openDevices++;
-    return caller.install(new VfioDeviceFile(vdev, () => this.#deviceClosed()));
+    if (!vdev || !matches(vdev, name)) return fail(Errno.ENODEV);
+    const file = new VfioDeviceFile(vdev, this);
+    try {
+      file.openInGroup(this);
+    } catch (error) {
+      vdev.putRegistration();
+      throw error;
+    }
+    return caller.install(file);
   }
 
-  #deviceClosed(): void {
-    this.#openDevices--;
-    this.#releaseIfUnused();
+  /**
+   * Lets a device use the container, or binds it to the iommufd (`vfio_group_use_container`).
+   * @throws EINVAL when there is neither, or the container has no IOMMU yet
+   */
+  use(vdev: VfioDevice): DmaGrant {
+    const iommu = this.#iommu ?? fail(Errno.EINVAL);
+    if (iommu instanceof IommufdCtx) return vdev.bindIommufd(iommu, true);
+    const dma = iommu.registerDevice(vdev);
+    this.#users++;
+    // The device may outlive the group's descriptor; its container stays, and so does the group.
+    this.get();
+    return {
+      dma,
+      end: () => {
+        iommu.unregisterDevice(vdev);
+        this.#users--;
+        this.put();
+      },
+    };
   }
 
   /** The group's last device was unregistered: the container loses the group. */
   devicesGone(): void {
-    this.#detach();
+    if (this.#iommu instanceof VfioContainer) this.#detach();
   }
 
   protected override release(): void {
-    this.#closed = true;
-    this.#releaseIfUnused();
-  }
-
-  #releaseIfUnused(): void {
-    if (!this.#closed || this.#openDevices > 0) return;
     this.#detach();
     this.group.opened = undefined;
     this.group.putMinor();
   }
 
   #detach(): void {
-    this.#container?.detach(this);
-    this.#container = undefined;
+    const iommu = this.#iommu;
+    this.#iommu = undefined;
+    if (iommu instanceof VfioContainer) iommu.detach(this);
+    iommu?.put();
   }
+}
+
+function matches(vdev: VfioDevice, name: string): boolean {
+  return vdev.ops.match?.(vdev, name) ?? vdev.device.name === name;
 }
 
 /** A NUL-terminated string of at most a page (`strndup_user`). */

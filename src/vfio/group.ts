@@ -19,6 +19,8 @@ export class VfioGroup extends Device {
   readonly minor: number;
   /** The one open file of the group, if there is one. */
   opened: VfioGroupFile | undefined = undefined;
+  /** Devices that are bound to an iommufd through their own nodes. */
+  boundDevices = 0;
   /** The device in the group, until it is unregistered. */
   vdev: VfioDevice | undefined = undefined;
   private minorUsers_ = 1;
