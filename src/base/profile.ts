@@ -5,6 +5,7 @@
 
 export interface KernelProfile {
   readonly name: string;
+  readonly arch: 'x86_64' | 'ppc64le' | 's390x' | 'aarch64';
   /** CONFIG_IOMMUFD: the iommufd module and /dev/iommu. */
   readonly iommufd: boolean;
   /** CONFIG_VFIO_DEVICE_CDEV: /dev/vfio/devices/vfioN. */
@@ -13,6 +14,8 @@ export interface KernelProfile {
   readonly vfioNoiommu: boolean;
   /** CONFIG_VFIO_DEBUGFS: /sys/kernel/debug/vfio. */
   readonly vfioDebugfs: boolean;
+  /** Linux 6.4: devices of VFIO, not only groups, can be added to a VM, and a group needs no container. */
+  readonly kvmVfioFiles: boolean;
   /** CONFIG_PM_ADVANCED_DEBUG: four more files in every power directory. */
   readonly pmAdvancedDebug: boolean;
 }
@@ -21,6 +24,8 @@ export const profiles = {
   /** Everything VFIO offers. */
   full: {
     name: 'full',
+    arch: 'x86_64',
+    kvmVfioFiles: true,
     iommufd: true,
     vfioDeviceCdev: true,
     vfioNoiommu: true,
@@ -30,6 +35,19 @@ export const profiles = {
   /** The options of Debian's stock kernel: groups and containers only. */
   deblike: {
     name: 'deblike',
+    arch: 'x86_64',
+    kvmVfioFiles: true,
+    iommufd: false,
+    vfioDeviceCdev: false,
+    vfioNoiommu: false,
+    vfioDebugfs: false,
+    pmAdvancedDebug: true,
+  },
+  /** The same before Linux 6.4, when a VM could only have groups. */
+  legacy: {
+    name: 'legacy',
+    arch: 'x86_64',
+    kvmVfioFiles: false,
     iommufd: false,
     vfioDeviceCdev: false,
     vfioNoiommu: false,

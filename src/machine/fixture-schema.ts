@@ -64,10 +64,11 @@ export const fixtureSchema = z
     name: z.string().min(1).describe('Name of the host.'),
     description: z.string().optional().describe('What it is, in a sentence.'),
     kernel: z
-      .enum(['full', 'deblike'])
+      .enum(['full', 'deblike', 'legacy'])
       .default('full')
       .describe(
-        'Kernel configuration: "full" has every VFIO option, "deblike" those of Debian (groups only).',
+        'Kernel configuration: "full" has every VFIO option, "deblike" those of Debian (groups only), "legacy" the same ' +
+          'before Linux 6.4 (a VM takes groups, no devices).',
       ),
     arch: z
       .enum(['x86_64', 'ppc64le', 's390x', 'aarch64'])

@@ -26,4 +26,5 @@ const mdpy: ModuleImage = {
 export const images: Readonly<Record<ProfileName, Readonly<Record<string, ModuleImage>>>> = {
   full: { ...fullImages, mdpy },
   deblike: { mbochs, mdpy, ...deblikeImages },
+  legacy: { mbochs, mdpy, ...deblikeImages },
 };

@@ -87,7 +87,7 @@ export class Machine {
   static fromFixture(fixture: Fixture, options: Omit<MachineOptions, 'profile'> = {}): Machine {
     const machine = new Machine({
       ...options,
-      profile: profiles[fixture.kernel],
+      profile: { ...profiles[fixture.kernel], arch: fixture.arch },
       images: { ...images[fixture.kernel], ...fixture.moduleImages, ...options.images },
     });
     const host = buildHost(machine.core, machine.iommu, fixture);

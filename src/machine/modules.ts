@@ -8,6 +8,7 @@ import { mbochsModule } from '../drivers/mbochs.js';
 import { mdpyModule } from '../drivers/mdpy.js';
 import { mttyModule } from '../drivers/mtty.js';
 import { iommufdModule } from '../iommu/iommufd.js';
+import { kvmIntelModule, kvmModule } from '../kvm/core.js';
 import { mdevModule } from '../mdev/core.js';
 import { vfioIommuType1Module, vfioModule } from '../vfio/core.js';
 
@@ -19,6 +20,8 @@ export const modules: readonly ModuleDefinition[] = [
   mttyModule,
   mdpyModule,
   mbochsModule,
+  kvmModule,
+  kvmIntelModule,
 ];
 
 /** Names of the modules that every machine can load. */

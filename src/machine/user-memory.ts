@@ -78,6 +78,10 @@ export class ProcessMemory implements UserMemory {
     area.unmapped?.();
   }
 
+  isMapped(address: bigint): boolean {
+    return this.#areaOf(address) !== undefined;
+  }
+
   read(address: bigint, length: number): Buffer {
     const bytes = Buffer.alloc(length);
     this.#walk(address, length, PROT_READ, (piece, at) => piece.copy(bytes, at));

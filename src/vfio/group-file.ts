@@ -40,6 +40,11 @@ export class VfioGroupFile extends CharFile {
     group.opened = this;
   }
 
+  /** Whether devices can be opened, as older kernels of KVM ask. */
+  get hasIommu(): boolean {
+    return this.#iommu instanceof VfioContainer && this.#iommu.iommuType !== undefined;
+  }
+
   override ioctl(request: number, arg: UserPointer, caller: Caller): number {
     switch (request) {
       case VFIO_GROUP_GET_STATUS:
