@@ -24,17 +24,25 @@ export interface DebugfsFileOptions {
   mode: number;
   show?(): string;
   store?(text: string): Sleeps<void>;
+  /** What stands behind one opening of the file, when each has a state of its own. */
+  open?(): Omit<DebugfsFileOptions, 'mode' | 'open'>;
+  /** The last descriptor of an opening is gone. */
+  release?(): void;
 }
 
 /** Makes a text file (`debugfs_create_file`). */
 export function debugfsCreateFile(dir: KernfsDir, name: string, options: DebugfsFileOptions): KernfsFile {
-  const { show, store } = options;
-  const ops: KernfsFileOps = {
+  return dir.add(new KernfsFile(dir.root, name, options.mode, fileOps(options)));
+}
+
+function fileOps({ show, store, open, release }: Omit<DebugfsFileOptions, 'mode'>): KernfsFileOps {
+  return {
     size: 0,
     ...(show && { show }),
     ...(store && {
       store: (data: Uint8Array) => after(store(Buffer.from(data).toString('latin1')), () => data.length),
     }),
+    ...(open && { open: () => fileOps(open()) }),
+    ...(release && { release }),
   };
-  return dir.add(new KernfsFile(dir.root, name, options.mode, ops));
 }

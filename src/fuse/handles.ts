@@ -34,7 +34,8 @@ export class HandleTable implements KernfsObserver {
 
   /** @returns the file that was open */
   release(fh: number): KernfsFile | undefined {
-    const file = this.#open.get(fh)?.file;
+    const open = this.#open.get(fh);
+    const file = open?.file;
     if (file) {
       const count = this.#counts.get(file)! - 1;
       if (count > 0) this.#counts.set(file, count);
@@ -42,6 +43,7 @@ export class HandleTable implements KernfsObserver {
     }
     this.#open.delete(fh);
     this.#pollers.delete(fh);
+    open?.release();
     return file;
   }
 

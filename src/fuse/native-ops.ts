@@ -118,6 +118,7 @@ export function nativeOps(root: KernfsDir, log: Log): Record<string, (...args: n
 
     release: (_path: string, fd: number, answer: Answer) =>
       reply(answer, () => {
+        open.get(fd)?.release();
         open.delete(fd);
         return [0];
       }),

@@ -41,6 +41,10 @@ export interface KernfsFileOps {
    * @returns bytes consumed; later, when the operation blocks
    */
   store?(data: Uint8Array, offset: number): Sleeps<number>;
+  /** What stands behind one opening of the file, when each has a state of its own. */
+  open?(): KernfsFileOps;
+  /** The last descriptor of an opening is gone. */
+  release?(): void;
 }
 
 export class KernfsFile extends KernfsNode {
@@ -97,7 +101,16 @@ export class KernfsOpenFile {
   #position = 0;
   #event = 0;
 
-  constructor(readonly file: KernfsFile) {}
+  private readonly ops_: KernfsFileOps;
+
+  constructor(readonly file: KernfsFile) {
+    this.ops_ = file.ops.open?.() ?? file.ops;
+  }
+
+  /** Nobody has this opening any more. */
+  release(): void {
+    this.ops_.release?.();
+  }
 
   /**
    * Reads text. The value is produced anew at offset 0 and wherever reading does not continue; a reader that
@@ -106,7 +119,7 @@ export class KernfsOpenFile {
    */
   read(offset: number, length: number): Uint8Array {
     const { file } = this;
-    if (file.ops.read) return this.readBytes_(offset, length);
+    if (this.ops_.read) return this.readBytes_(offset, length);
     if (length === 0) return Buffer.alloc(0);
     const again = offset === 0 || offset !== this.#position;
     if (again) {
@@ -125,19 +138,19 @@ export class KernfsOpenFile {
   private show_(): Uint8Array {
     this.file.assertActive();
     this.#event = this.file.event;
-    return showText(this.file.ops);
+    return showText(this.ops_);
   }
 
   private readBytes_(offset: number, length: number): Uint8Array {
     const { file } = this;
     file.assertActive();
     this.#event = file.event;
-    const { size } = file.ops;
+    const { size } = this.ops_;
     if (size > 0) {
       if (offset >= size) return Buffer.alloc(0);
       length = Math.min(length, size - offset);
     }
-    return file.ops.read!(offset, Math.min(length, PAGE_SIZE));
+    return this.ops_.read!(offset, Math.min(length, PAGE_SIZE));
   }
 
   /**
@@ -150,7 +163,7 @@ export class KernfsOpenFile {
     file.assertActive();
     if (data.length === 0) return 0;
     const page = data.length > PAGE_SIZE ? data.subarray(0, PAGE_SIZE) : data;
-    return file.ops.store!(page, offset);
+    return this.ops_.store!(page, offset);
   }
 
   /** Takes the present value as read, for a reader whose reads do not come here. */

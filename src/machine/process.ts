@@ -108,7 +108,9 @@ export class Process implements Caller {
   close(fd: number): void {
     const file = this.#file(fd);
     this.#files.delete(fd);
-    if (--file.references === 0) file.device?.put();
+    if (--file.references > 0) return;
+    file.device?.put();
+    file.opened?.release();
   }
 
   /**

@@ -46,7 +46,7 @@ for (const [what, fixture, ...faults] of [
   [
     'wrong values',
     { name: 'x', kernel: 'ful', seqnum: -1, cpus: 1.5 },
-    'kernel: expected "full" or "deblike", got "ful"',
+    'kernel: expected "full" or "deblike" or "legacy", got "ful"',
     'cpus: expected a whole number, got 1.5',
     'seqnum: expected at least 0, got -1',
   ],
