@@ -62,8 +62,10 @@ const machineExceptions: readonly StepException[] = [
     reason:
       'the machine has no KVM and no hand-made device nodes yet, and nothing follows from files that were not opened',
     over: process,
-    matches: (step, { errno }, { withoutDev }) =>
-      namesDev(step) ? step.op === 'open' && (errno === 'ENXIO' || errno === 'ENOENT') : withoutDev,
+    matches: (step, { errno, unsupported }, { withoutDev }) =>
+      namesDev(step)
+        ? step.op === 'open' && (errno === 'ENXIO' || errno === 'ENOENT')
+        : withoutDev && (step.op === 'note' || unsupported?.endsWith('nothing opened it') === true),
   },
   {
     reason: 'pipes, sockets and other file systems are not emulated in process',

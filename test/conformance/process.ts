@@ -17,6 +17,9 @@ const BLKSIZE = 4096;
 const TMPFS_MAGIC = 0x01021994;
 /** Descriptors of a user's process are shown as `uid * SPAN + fd`. */
 const SPAN = 1_000_000;
+const CHILD_PID = 1000;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
 
 function recordedStat(stat: Stat): SysStat {
   const { atime, mtime, ctime, ...rest } = stat;
@@ -93,8 +96,34 @@ export function processSys(machine: Machine): Sys {
     posixFadvise: on((process, fd) => void process.fstat(fd)),
     syncfs: on((process, fd) => void process.fstat(fd)),
     ioctl: on(
-      (process, fd, request: number, arg: number | Uint8Array) => process.ioctl(fd, request, arg) as number,
+      (process, fd, request: number, arg: number | bigint | Uint8Array) =>
+        process.ioctl(fd, request, arg) as number,
     ),
+    eventfd: () => own(now().eventfd()),
+    memory: () => now().memory,
+    mapFile: on((process, fd, flags: number, length: number, offset: number) =>
+      process.mmap(fd, PROT_READ | PROT_WRITE, flags, length, offset),
+    ),
+    munmap: (address) => now().munmap(address),
+    locked: () => now().memory.locked,
+    fork() {
+      const parent = now();
+      const child = parent.fork(parent.pid + CHILD_PID);
+      const user = uid;
+      return {
+        run(body) {
+          processes.set(user, child);
+          try {
+            return body();
+          } finally {
+            processes.set(user, parent);
+          }
+        },
+        exit: () => child.exit(),
+      };
+    },
+    fdNumber: (fd) => fd % SPAN,
+    ownFd: own,
     read: on((process, fd, length: number) => process.read(fd, length)),
     pread: on((process, fd, length: number, offset: number) => process.pread(fd, length, offset)),
     readv: on((process, fd, sizes: number[]) => {

@@ -1,7 +1,7 @@
 /**
  * What a folder of recordings holds: cases (sequences of system calls), snapshots (trees of nodes) and uevent
- * sequences, as plain JSON. Files are found by folder and ending; only the families of snapshots carry
- * meaning in their names. `ioctl/` has the shape of `cases/` and is left alone until the VFIO half is here.
+ * sequences, as plain JSON, and traces of ioctls as text. Files are found by folder and ending; only the families of
+ * snapshots carry meaning in their names.
  * @module
  */
 
@@ -67,7 +67,8 @@ export interface UeventStep {
   events: string[][];
 }
 
-export type FileKind = 'snapshot' | 'cases' | 'uevents';
+/** `ioctl` are cases on device files, `trace` is what a program did with them. */
+export type FileKind = 'snapshot' | 'cases' | 'ioctl' | 'trace' | 'uevents';
 
 export interface RecordingFile {
   kind: FileKind;
@@ -87,6 +88,8 @@ const folders: readonly [
   ['snapshots', /\.json$/, 'snapshot', 'default'],
   ['deblike', /\.json$/, 'snapshot', 'deblike'],
   ['cases', /\.jsonl$/, 'cases', 'default'],
+  ['ioctl', /\.jsonl$/, 'ioctl', 'default'],
+  ['tools', /^ioctl-.*\.txt$/, 'trace', 'default'],
   ['uevents', /\.jsonl$/, 'uevents', 'default'],
   ['uevents', /^vgpu.*\.txt$/, 'uevents', 'default'],
 ];

@@ -7,6 +7,7 @@ import type { Bench, NotReplayed } from './bench.js';
 import { families } from './family.js';
 import { type Case, discover, type RecordingFile, readLines } from './recording.js';
 import type { Report } from './report.js';
+import { readTrace } from './trace.js';
 
 export interface ReplayOptions {
   /** The folder of recordings. */
@@ -34,8 +35,11 @@ export async function replay({ dir, only }: ReplayOptions, bench: Bench, report:
     }
   }
 
-  for (const file of files.filter(({ kind }) => kind === 'cases'))
-    await replayCases(file, wanted, bench, report);
+  for (const file of files) {
+    if (file.kind === 'cases') await replayCases(file, readLines<Case>(file.path), wanted, bench, report);
+    if (file.kind === 'ioctl') await onDevices(file, readLines<Case>(file.path), wanted, bench, report);
+    if (file.kind === 'trace') await onDevices(file, [readTrace(file)], wanted, bench, report);
+  }
 
   for (const file of files.filter(({ kind, name }) => kind === 'uevents' && wanted(name))) {
     const results = await bench.replayUevents(file);
@@ -49,14 +53,27 @@ export async function replay({ dir, only }: ReplayOptions, bench: Bench, report:
   }
 }
 
-async function replayCases(
+/** What needs device files can be replayed where there are some. */
+async function onDevices(
   file: RecordingFile,
+  cases: readonly Case[],
   wanted: (name: string) => boolean,
   bench: Bench,
   report: Report,
 ): Promise<void> {
-  const all = wanted(file.name);
-  const cases = readLines<Case>(file.path).filter(({ id }) => all || wanted(id));
+  if (bench.over === 'process') await replayCases(file, cases, wanted, bench, report);
+  else if (wanted(file.name)) report.notReplayed(file.name, 'a mounted sysfs has no /dev');
+}
+
+async function replayCases(
+  file: RecordingFile,
+  all: readonly Case[],
+  wanted: (name: string) => boolean,
+  bench: Bench,
+  report: Report,
+): Promise<void> {
+  const wholeFile = wanted(file.name);
+  const cases = all.filter(({ id }) => wholeFile || wanted(id));
   if (cases.length === 0) return;
   report.begin(file.name);
   for (const recording of cases) report.steps(recording, await bench.replayCase(recording));

@@ -4,7 +4,9 @@
  */
 
 import type { Sleeps } from '../../src/lib/sleep.js';
+import { ArmedEventfds } from './armed.js';
 import type { Host } from './host.js';
+import { RecorderFiles } from './recorder-files.js';
 import type { Case } from './recording.js';
 import { type Sys, Unsupported } from './sys.js';
 
@@ -23,12 +25,20 @@ export interface Pending {
 export class Run {
   readonly #fds = new Map<string, number>();
   readonly #held: number[] = [];
-  readonly #paths = new Map<string, string>();
+  /** The numbers that the recorder's files had. */
+  readonly recorder = new RecorderFiles();
   #recent: string | undefined;
   #events: string[][] | undefined = [];
   readonly pending = new Map<string, Pending>();
   /** Entries of a directory stream that were fetched and not yet told. */
   buffered: string[] = [];
+  /** The device file that was opened last, by its name here. */
+  openDevice: string | undefined;
+  /** Where the config region of that device is. */
+  config = 0;
+  /** How many eventfds steps of the case made. */
+  eventfds = 0;
+  readonly armed = new ArmedEventfds();
   /** The device that a step of the case created last. */
   created: string | undefined;
   /** The device an `ids` note spoke of last. */
@@ -47,14 +57,16 @@ export class Run {
     return (call as (...args: never[]) => unknown).bind(this.sys) as NonNullable<Sys[K]>;
   }
 
-  /** Names a descriptor as the recording does. */
-  name(name: string, fd: number, path?: string): void {
+  /**
+   * Names a descriptor as the recording does.
+   * @param number the recorder's number for it, where it is known
+   */
+  name(name: string, fd: number, number?: number): void {
     const known = this.#fds.get(name);
     if (known !== undefined) this.hold(known);
     this.#fds.set(name, fd);
+    this.recorder.add(name, number);
     this.#recent = name;
-    if (path !== undefined) this.#paths.set(name, path);
-    else this.#paths.delete(name);
   }
 
   /**
@@ -84,18 +96,20 @@ export class Run {
     return fd;
   }
 
+  /** The number that a named descriptor has in its own process; this is no use of it. */
+  numberOf(name: string): number {
+    const fd = this.#fds.get(name);
+    if (fd === undefined) throw new NoDescriptor(`no descriptor ${name}: nothing opened it`);
+    return this.sys.fdNumber?.(fd) ?? fd;
+  }
+
   has(name: string): boolean {
     return this.#fds.has(name);
   }
 
-  /** The newest descriptor that was opened on `path`. */
-  openOn(path: string): number | undefined {
-    const name = [...this.#fds.keys()].reverse().find((known) => this.#paths.get(known) === path);
-    return name === undefined ? undefined : this.#fds.get(name);
-  }
-
   forget(name: unknown): void {
     this.#fds.delete(String(name));
+    this.recorder.remove(String(name));
   }
 
   /** Collects what was announced by now; `heard` false lets it pass unheard, as the recorder's own doings. */

@@ -11,10 +11,19 @@ import { errnoOf, nameOfErrno } from './errno-names.js';
 import { namesDev, type StepContext, stepException } from './exceptions.js';
 import type { Host, Transport } from './host.js';
 import { descriptorOperations } from './ops/descriptors.js';
+import { ioctlOperations } from './ops/ioctl.js';
 import { metadataOperations } from './ops/metadata.js';
 import { note, recordedNote } from './ops/notes.js';
-import { FailedAt, type Operands, type Operations, WithOut, writeFile } from './ops/operation.js';
+import {
+  FailedAt,
+  FailedWithOut,
+  type Operands,
+  type Operations,
+  WithOut,
+  writeFile,
+} from './ops/operation.js';
 import { pathOperations } from './ops/paths.js';
+import { vfioOperations } from './ops/vfio.js';
 import { nextUuid, vfsOperations } from './ops/vfs.js';
 import { waitOperations } from './ops/wait.js';
 import type { Case, Step } from './recording.js';
@@ -27,6 +36,8 @@ const operations: Operations = {
   ...pathOperations,
   ...metadataOperations,
   ...vfsOperations,
+  ...ioctlOperations,
+  ...vfioOperations,
   ...waitOperations,
   note,
 };
@@ -128,11 +139,22 @@ function carryOut(run: Run, step: Step): Sleeps<Outcome | NothingToCheck> {
   if (!operation) return { unsupported: `the replayer does not know ${step.op}` };
   try {
     const body = (): Sleeps<unknown> => operation(run, operands);
-    const result = step.as_uid === undefined ? body() : run.sys.asUser(step.as_uid, body);
+    const result = step.as_uid === undefined ? body() : asUser(run, step, step.as_uid, body);
     const done = after(result, (ret) => succeeded(run, operands, ret));
     return asleep(done) ? orTimeout(done.catch(failed)) : done;
   } catch (error) {
     return failed(error);
+  }
+}
+
+/** The recorder's `as_uid` steps ran in a child process: for what depends on its memory, there is one here too. */
+function asUser<T>(run: Run, step: Step, uid: number, body: () => T): T {
+  if (uid !== 0 || step.op !== 'ioctl' || !run.sys.fork) return run.sys.asUser(uid, body);
+  const child = run.sys.fork();
+  try {
+    return child.run(body);
+  } finally {
+    child.exit();
   }
 }
 
@@ -149,6 +171,10 @@ function outcomeOf(error: unknown): Outcome | NothingToCheck {
   if (error instanceof FailedAt) {
     const inner = outcomeOf(error.error);
     return inner instanceof NothingToCheck ? inner : { ...inner, at: error.at };
+  }
+  if (error instanceof FailedWithOut) {
+    const inner = outcomeOf(error.error);
+    return inner instanceof NothingToCheck || !error.out ? inner : { ...inner, out: error.out };
   }
   if (error instanceof NothingToCheck) return error;
   if (error instanceof Unrecoverable) return new NothingToCheck(error.message);
@@ -175,10 +201,12 @@ function judge(step: Step, index: number, outcome: Outcome | NothingToCheck): St
   if (!sameOutcome(recorded, outcome)) {
     return { index, verdict: 'mismatch', expected: showOutcome(recorded), got: showOutcome(outcome) };
   }
-  if (typeof step.out === 'string' && outcome.out) {
+  if (outcome.out) {
+    // A structure that was not recorded again was not changed.
+    const expected = String(step.out ?? (step.args as Record<string, unknown>).in);
     const got = Buffer.from(outcome.out).toString('hex');
-    if (got !== step.out)
-      return { index, verdict: 'mismatch', expected: `out ${step.out}`, got: `out ${got}` };
+    if (got !== expected)
+      return { index, verdict: 'mismatch', expected: `out ${expected}`, got: `out ${got}` };
   }
   return { index, verdict: 'match' };
 }

@@ -71,6 +71,19 @@ export interface SysInotifyEvent {
   name: string;
 }
 
+export interface SysMemory {
+  map(length: number, address?: bigint): bigint;
+  unmap(address: bigint): void;
+  read(address: bigint, length: number): Buffer;
+  write(address: bigint, bytes: Uint8Array): void;
+}
+
+export interface SysChild {
+  /** Makes the calls of `body` in the child. */
+  run<T>(body: () => T): T;
+  exit(): void;
+}
+
 /**
  * The calls a recording may hold. The second half is optional: what the VFS does above any file system is
  * there over real system calls only.
@@ -129,6 +142,19 @@ export interface Sys {
   /** A write that leaves the caller free: the way to have several at once, or one that blocks. */
   writeLater?(fd: number, data: Uint8Array): Promise<number>;
   dup?(fd: number): number;
+  eventfd?(): number;
+  /** The memory of the process. */
+  memory?(): SysMemory;
+  /** Maps a file for reading and writing, and leaves it mapped. flags: 1 SHARED, 2 PRIVATE. */
+  mapFile?(fd: number, flags: number, length: number, offset: number): bigint;
+  munmap?(address: bigint): void;
+  /** Pages that devices hold. */
+  locked?(): number;
+  /** A child process, which has the same files and a copy of the memory. */
+  fork?(): SysChild;
+  /** A descriptor's number in the process that it belongs to, and back. */
+  fdNumber?(fd: number): number;
+  ownFd?(number: number): number;
   /** Path that /proc/self/fd shows. */
   fdPath?(fd: number): string;
   /** Lines of /proc/self/fdinfo. */
@@ -141,7 +167,7 @@ export interface Sys {
   /** Maps one page and unmaps it again. prot: 1 READ, 2 WRITE; flags: 1 SHARED, 2 PRIVATE. */
   mmap?(fd: number, prot: number, flags: number): void;
   /** `argument` is a number, or the caller's memory, which the call may change. */
-  ioctl?(fd: number, request: number, argument: number | Uint8Array): number;
+  ioctl?(fd: number, request: number, argument: number | bigint | Uint8Array): number;
   /** operation: LOCK_SH 1, LOCK_EX 2, LOCK_UN 8, LOCK_NB 4. */
   flock?(fd: number, operation: number): void;
   fcntl?(fd: number, command: number, argument: number | Uint8Array): number;

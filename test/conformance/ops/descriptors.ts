@@ -22,7 +22,7 @@ export const descriptorOperations: Operations = {
       Number(args.mode ?? 0o777),
     );
     const name = typeof step.ret === 'string' ? step.ret : undefined;
-    if (name) run.name(name, fd, pathOf(operands));
+    if (name) run.name(name, fd);
     else run.sys.close(fd);
     return name ?? 'a descriptor';
   },
@@ -77,7 +77,7 @@ const NARROW = 96;
 /** The directory stream that these steps share without having opened it in a recorded step. */
 function stream(run: Run): number {
   const directory = '/sys/bus/mdev/devices';
-  if (!run.has('getdents')) run.name('getdents', run.sys.open(directory, 0o200000), directory);
+  if (!run.has('getdents')) run.name('getdents', run.sys.open(directory, 0o200000));
   return run.fd('getdents');
 }
 

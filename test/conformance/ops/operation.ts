@@ -31,6 +31,16 @@ export class WithOut {
   ) {}
 }
 
+/** A failure after which the recording holds the caller's structure too. */
+export class FailedWithOut extends Error {
+  constructor(
+    readonly error: unknown,
+    readonly out: Uint8Array | undefined,
+  ) {
+    super('with a structure');
+  }
+}
+
 /** A failure of one of the calls that an operation is composed of. */
 export class FailedAt extends Error {
   constructor(

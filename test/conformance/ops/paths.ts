@@ -43,7 +43,10 @@ export const pathOperations: Operations = {
     // As a yes or no it asks whether the times are new again, after some had been set by hand.
     return typeof operands.step.ret === 'boolean' ? mtime > RECENT : [atime, mtime];
   },
-  readlink: (run, operands) => run.sys.readlink(pathOf(operands)),
+  readlink: (run, operands) =>
+    operands.args.path === undefined && operands.list.length === 0
+      ? run.call('fdPath')(run.fd())
+      : run.sys.readlink(pathOf(operands)),
   'readlink bufsize': (run, operands) => readlinkInto(run.sys, operands),
   'readlink fd': (run) => run.call('fdPath')(run.fd()),
   fdinfo: (run) =>

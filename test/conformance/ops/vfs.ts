@@ -4,11 +4,8 @@
  * @module
  */
 
-import { Errno } from '../../../src/lib/errno.js';
-import { parseRequest } from '../flags.js';
 import type { Run } from '../run.js';
-import { SysError } from '../sys.js';
-import { type Operations, WithOut } from './operation.js';
+import type { Operations } from './operation.js';
 
 const protections: Readonly<Record<string, number>> = { R: 1, W: 2, RW: 3 };
 const mappings: Readonly<Record<string, number>> = { SHARED: 1, PRIVATE: 2 };
@@ -24,7 +21,6 @@ const F_NOTIFY = 1026;
 const F_GETPIPE_SZ = 1032;
 const DN_ACCESS = 1;
 const O_DIRECT = 0o40000;
-const IOCTL_BUFFER = 256;
 
 const fcntl = (run: Run, command: number, argument: number | Uint8Array): number =>
   run.call('fcntl')(run.fd(), command, argument);
@@ -56,20 +52,11 @@ function spliceIn(run: Run, ...ends: (number | undefined)[]): number {
 
 export const vfsOperations: Operations = {
   mmap(run, { args }) {
-    run.call('mmap')(run.fd(), protections[String(args.prot)] ?? 0, mappings[String(args.flags)] ?? 0);
-  },
-  ioctl(run, { args, step }) {
-    const ioctl = run.call('ioctl');
-    if (args.path !== undefined) {
-      ioctl(run.fd(), parseRequest(args.req), Buffer.alloc(IOCTL_BUFFER));
-      return 0;
+    if (args.path === undefined && run.sys.mapFile) {
+      run.call('munmap')(run.sys.mapFile(run.fd(), 1, 4096, 0));
+      return;
     }
-    const input =
-      typeof args.in === 'string' ? ownDescriptors(run, args, Buffer.from(args.in, 'hex')) : undefined;
-    const result = ioctl(run.fd(args.fd), parseRequest(args.req), input ?? Number(args.arg ?? 0));
-    if (typeof step.ret !== 'string') return new WithOut(result, input);
-    run.name(step.ret, result);
-    return step.ret;
+    run.call('mmap')(run.fd(), protections[String(args.prot)] ?? 0, mappings[String(args.flags)] ?? 0);
   },
   flock(run, { args }) {
     run.call('flock')(run.fd(), (locks[String(args.op ?? 'SH')] ?? 0) | LOCK_NB);
@@ -120,12 +107,3 @@ export const vfsOperations: Operations = {
   'splice pipe->create': (run) => spliceIn(run),
   'splice pipe(2 bufs)->create': (run) => spliceIn(run, 10),
 };
-
-/** Structures that carry a descriptor hold the recorder's number: here it becomes this run's. */
-function ownDescriptors(run: Run, args: Readonly<Record<string, unknown>>, input: Buffer): Buffer {
-  if (args.req !== 'VFIO_GROUP_SET_CONTAINER') return input;
-  const container = run.openOn('/dev/vfio/vfio');
-  if (container === undefined) throw new SysError(Errno.EBADF);
-  input.writeInt32LE(container, 0);
-  return input;
-}

@@ -14,7 +14,12 @@ const POLLPRI = 2;
 const POLLOUT = 4;
 const POLLERR = 8;
 
-const polled: Operations[string] = (run, { args }) => [run.sys.poll(run.fd(args.fd))];
+/** Of a device file the recorder wrote the events in hexadecimal. */
+const polled: Operations[string] = (run, { args, step }) => {
+  const events = run.sys.poll(run.fd(args.fd));
+  const [recorded] = Array.isArray(step.ret) ? step.ret : [];
+  return [typeof recorded === 'string' ? `0x${events.toString(16)}` : events];
+};
 
 /** epoll and select ask the same question as poll, so without them poll's answer is theirs. */
 function epoll(run: Run): number[] {
