@@ -24,6 +24,11 @@ export const VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT = 8;
 export const VFIO_DEVICE_FEATURE_MIG_DATA_SIZE = 9;
 export const VFIO_DEVICE_FEATURE_BUS_MASTER = 10;
 
+/** struct vfio_device_feature_dma_logging_control: page_size (64), num_ranges, reserved, ranges (64). */
+export const DMA_LOGGING_CONTROL_SIZE = 24;
+/** struct vfio_device_feature_dma_logging_report: iova, length, page_size, bitmap (64 each). */
+export const DMA_LOGGING_REPORT_SIZE = 32;
+
 /** struct vfio_device_feature_migration: flags (64). */
 export const VFIO_MIGRATION_STOP_COPY = 1;
 export const VFIO_MIGRATION_P2P = 2;

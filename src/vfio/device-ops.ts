@@ -41,6 +41,23 @@ export interface VfioDeviceOps {
   match?(vdev: VfioDevice, name: string): boolean;
   /** Migration, for a device that can. */
   migration?: VfioMigrationOps;
+  /** Logging of the device's DMA, for a device that can. */
+  logging?: VfioLogOps;
+}
+
+export interface DmaRange {
+  readonly iova: bigint;
+  /** Bytes. */
+  readonly length: bigint;
+}
+
+/** What a device does to log its writes to user memory (`struct vfio_log_ops`). */
+export interface VfioLogOps {
+  /** @returns the page size that is logged by, which may differ from the one asked for */
+  start(vdev: VfioDevice, ranges: readonly DmaRange[], pageSize: bigint): bigint;
+  stop(vdev: VfioDevice): void;
+  /** What was written to in a range since this was asked last. */
+  readAndClear(vdev: VfioDevice, range: DmaRange): Iterable<DmaRange>;
 }
 
 /** States of a device's migration (enum vfio_device_mig_state). */

@@ -1,6 +1,6 @@
 /**
  * VFIO_DEVICE_FEATURE (drivers/vfio/vfio_main.c): what a device offers beyond its regions and interrupts. Migration is
- * here; logging of DMA is a feature of no emulated device.
+ * here, logging of DMA in logging.ts; other features are of real devices.
  * @module
  */
 
@@ -8,112 +8,79 @@ import type { Caller, UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
   FEATURE_MIG_STATE_SIZE,
-  FEATURE_SIZE,
+  VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT,
+  VFIO_DEVICE_FEATURE_DMA_LOGGING_START,
+  VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP,
   VFIO_DEVICE_FEATURE_GET,
-  VFIO_DEVICE_FEATURE_MASK,
   VFIO_DEVICE_FEATURE_MIG_DATA_SIZE,
   VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
   VFIO_DEVICE_FEATURE_MIGRATION,
-  VFIO_DEVICE_FEATURE_PROBE,
   VFIO_DEVICE_FEATURE_SET,
 } from '../uapi/vfio-feature.js';
 import type { VfioDevice } from './device.js';
 import type { VfioMigrationOps } from './device-ops.js';
-
-const KNOWN_FLAGS =
-  VFIO_DEVICE_FEATURE_MASK | VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PROBE;
-const GET_AND_SET = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
+import { FeatureRequest } from './feature-request.js';
+import { reportLogging, startLogging, stopLogging } from './logging.js';
 
 const U64_SIZE = 8;
 /** What stands in the place of a descriptor when there is none. */
 const NO_FD = -1;
-
-const einval = (): never => {
-  throw new KernelError(Errno.EINVAL);
-};
-
-/** A request for a feature, checked as far as all features are. */
-class FeatureRequest {
-  constructor(
-    readonly arg: UserPointer,
-    readonly flags: number,
-    /** Bytes that follow the header. */
-    readonly room: number,
-  ) {}
-
-  /**
-   * Whether there is more to do than to say that the feature is there.
-   * @param supported GET, SET or both
-   * @param size bytes of the feature's data
-   * @throws EINVAL for a direction that is not supported, for none, and for too little room
-   */
-  proceeds(supported: number, size: number): boolean {
-    const { flags, room } = this;
-    if (flags & GET_AND_SET & ~supported) einval();
-    if (flags & VFIO_DEVICE_FEATURE_PROBE) return false;
-    if (!(flags & GET_AND_SET) || room < size) einval();
-    return true;
-  }
-
-  read(length: number): Buffer {
-    return this.arg.read(length, FEATURE_SIZE);
-  }
-
-  write(bytes: Uint8Array): void {
-    this.arg.write(bytes, FEATURE_SIZE);
-  }
-
-  writeU64(value: number): void {
-    const bytes = Buffer.alloc(U64_SIZE);
-    bytes.writeBigUInt64LE(BigInt(value));
-    this.write(bytes);
-  }
-}
 
 /**
  * @throws EFAULT; EINVAL for a malformed request, or one that the feature does not take
  * @throws ENOTTY for a feature that the device does not have
  */
 export function vfioDeviceFeature(vdev: VfioDevice, arg: UserPointer, caller: Caller): number {
-  const header = arg.read(FEATURE_SIZE);
-  const [argsz, flags] = [header.readUInt32LE(0), header.readUInt32LE(4)];
-  if (argsz < FEATURE_SIZE || flags & ~KNOWN_FLAGS) einval();
-  if (!(flags & VFIO_DEVICE_FEATURE_PROBE) && (flags & GET_AND_SET) === GET_AND_SET) einval();
-  const { migration } = vdev.ops;
-  const feature = featureOf(flags & VFIO_DEVICE_FEATURE_MASK);
-  if (!feature || !migration) throw new KernelError(Errno.ENOTTY);
-  feature(vdev, migration, new FeatureRequest(arg, flags, argsz - FEATURE_SIZE), caller);
+  const request = new FeatureRequest(arg);
+  const migration = () => vdev.ops.migration ?? absent();
+  const logging = () => vdev.ops.logging ?? absent();
+  switch (request.feature) {
+    case VFIO_DEVICE_FEATURE_MIGRATION:
+      migrationFlags(migration(), request);
+      break;
+    case VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE:
+      migrationState(vdev, migration(), request, caller);
+      break;
+    case VFIO_DEVICE_FEATURE_MIG_DATA_SIZE:
+      migrationDataSize(vdev, migration(), request);
+      break;
+    case VFIO_DEVICE_FEATURE_DMA_LOGGING_START:
+      startLogging(vdev, logging(), request, caller.memory);
+      break;
+    case VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP:
+      stopLogging(vdev, logging(), request);
+      break;
+    case VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT:
+      reportLogging(vdev, logging(), request, caller.memory);
+      break;
+    default:
+      absent();
+  }
   return 0;
 }
 
-type Feature = (vdev: VfioDevice, ops: VfioMigrationOps, request: FeatureRequest, caller: Caller) => void;
-
-function featureOf(number: number): Feature | undefined {
-  switch (number) {
-    case VFIO_DEVICE_FEATURE_MIGRATION:
-      return migrationFlags;
-    case VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE:
-      return migrationState;
-    case VFIO_DEVICE_FEATURE_MIG_DATA_SIZE:
-      return migrationDataSize;
-    default:
-      return undefined;
-  }
+function absent(): never {
+  throw new KernelError(Errno.ENOTTY);
 }
 
-const migrationFlags: Feature = (_, ops, request) => {
+function migrationFlags(ops: VfioMigrationOps, request: FeatureRequest): void {
   if (request.proceeds(VFIO_DEVICE_FEATURE_GET, U64_SIZE)) request.writeU64(ops.flags);
-};
+}
 
-const migrationDataSize: Feature = (vdev, ops, request) => {
+function migrationDataSize(vdev: VfioDevice, ops: VfioMigrationOps, request: FeatureRequest): void {
   if (request.proceeds(VFIO_DEVICE_FEATURE_GET, U64_SIZE)) request.writeU64(ops.getDataSize(vdev));
-};
+}
 
-const migrationState: Feature = (vdev, ops, request, caller) => {
-  if (!request.proceeds(GET_AND_SET, FEATURE_MIG_STATE_SIZE)) return;
+function migrationState(
+  vdev: VfioDevice,
+  ops: VfioMigrationOps,
+  request: FeatureRequest,
+  caller: Caller,
+): void {
+  if (!request.proceeds(VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET, FEATURE_MIG_STATE_SIZE)) return;
   const state = request.read(FEATURE_MIG_STATE_SIZE);
   state.writeInt32LE(NO_FD, 4);
-  if (request.flags & VFIO_DEVICE_FEATURE_GET) {
+  if (request.isGet) {
     state.writeUInt32LE(ops.getState(vdev), 0);
     request.write(state);
     return;
@@ -125,4 +92,4 @@ const migrationState: Feature = (vdev, ops, request, caller) => {
     // Also a request that failed is told that there is no descriptor.
     request.write(state);
   }
-};
+}
