@@ -11,7 +11,7 @@ import type { RecordingFile } from './recording.js';
 const directory = fileURLToPath(new URL('../../../test/conformance/hosts/', import.meta.url));
 
 /** Modules that were loaded while cases were recorded, in this order: it decides their device numbers. */
-export const caseModules = ['iommufd', 'vfio_iommu_type1', 'mtty', 'mdpy', 'mbochs'] as const;
+export const caseModules = ['kvm_intel', 'iommufd', 'vfio_iommu_type1', 'mtty', 'mdpy', 'mbochs'] as const;
 
 export interface HostChoice {
   profile: RecordingFile['profile'];
