@@ -1,7 +1,6 @@
 /**
  * mbochs: the Bochs display adapter (samples/vfio-mdev/mbochs.c). Devices share the megabytes that the module parameter
- * `count` sets aside; a type is an amount of video memory. Registers, memory and EDID are
- * not there yet.
+ * `count` sets aside; a type is an amount of video memory. The parent, its types, and the driver of their devices.
  * @module
  */
 
@@ -15,7 +14,7 @@ import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import { VfioDevice } from '../vfio/device.js';
 import type { VfioDeviceOps } from '../vfio/device-ops.js';
-import { mbochsIoctl } from './mbochs-vfio.js';
+import { MbochsDevice } from './mbochs-device.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 
 const MBOCHS_NAME = 'mbochs';
@@ -25,6 +24,9 @@ class MbochsType extends MdevType {
   constructor(
     name: string,
     readonly mbytes: number,
+    /** The largest picture that it is made for; 0 for any. */
+    readonly maxX: number,
+    readonly maxY: number,
   ) {
     super(name, `${MBOCHS_NAME}-${name}`);
   }
@@ -39,6 +41,18 @@ const vendorGroup = new AttributeGroup<MdevDevice>({
   ],
 });
 
+/** A device; what is behind it comes into being when somebody uses it. */
+class Mbochs extends VfioDevice {
+  used: MbochsDevice | undefined = undefined;
+}
+
+function behind(vdev: VfioDevice): MbochsDevice {
+  const mbochs = vdev as Mbochs;
+  const mdev = vdev.device as MdevDevice;
+  mbochs.used ??= new MbochsDevice(mdev, typeOf(mdev));
+  return mbochs.used;
+}
+
 function mbochsDriver(sample: () => SampleParent, mbytes: number): MdevDriver {
   let free = mbytes;
   const mbytesOf = (vdev: VfioDevice) => typeOf(vdev.device as MdevDevice).mbytes;
@@ -51,7 +65,11 @@ function mbochsDriver(sample: () => SampleParent, mbytes: number): MdevDriver {
     release(vdev) {
       free += mbytesOf(vdev);
     },
-    ioctl: (vdev, request, arg) => mbochsIoctl(mbytesOf(vdev), request, arg),
+    closeDevice: (vdev) => (vdev as Mbochs).used?.close(),
+    ioctl: (vdev, request, arg, caller) => behind(vdev).ioctl(request, arg, caller),
+    read: (vdev, length, offset) => behind(vdev).read(length, offset),
+    write: (vdev, bytes, offset) => behind(vdev).write(bytes, offset),
+    mmap: (vdev, offset, length) => behind(vdev).mmap(offset, length),
   };
   return {
     name: MBOCHS_NAME,
@@ -63,7 +81,7 @@ function mbochsDriver(sample: () => SampleParent, mbytes: number): MdevDriver {
     /** @throws ENOSPC when less memory is free than the type has */
     probe(mdev) {
       const type = typeOf(mdev);
-      const vdev = new VfioDevice(sample().vfio, mdev, ops);
+      const vdev = new Mbochs(sample().vfio, mdev, ops);
       devPrint(
         mdev,
         `mbochs_init_dev: ${type.prettyName}, ${type.mbytes} MB, ${type.mbytes * PAGES_PER_MB} pages`,
@@ -84,7 +102,11 @@ export const mbochsModule: ModuleDefinition<SampleParent> = {
   depends: sampleDepends,
   parameters: [{ name: 'count', type: 'int', mode: 0o444, initial: 256 }],
   init(module) {
-    const types = [new MbochsType('small', 4), new MbochsType('medium', 16), new MbochsType('large', 64)];
+    const types = [
+      new MbochsType('small', 4, 800, 600),
+      new MbochsType('medium', 16, 1920, 1440),
+      new MbochsType('large', 64, 0, 0),
+    ];
     const driver = mbochsDriver(() => sample, module.parameters.number('count'));
     const sample: SampleParent = new SampleParent(module, MBOCHS_NAME, driver, types, (major) =>
       module.core.log.print(`mbochs_dev_init: major ${major}`),

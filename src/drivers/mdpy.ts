@@ -1,7 +1,6 @@
 /**
  * mdpy: a display without a GPU (samples/vfio-mdev/mdpy.c): a framebuffer of fixed size in PCI memory. The mdev core
- * counts its devices against the module parameter `count`. The framebuffer itself is not there
- * yet.
+ * counts its devices against the module parameter `count`. The parent, its types, and the driver of their devices.
  * @module
  */
 
@@ -14,7 +13,7 @@ import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import { VfioDevice } from '../vfio/device.js';
 import type { VfioDeviceOps } from '../vfio/device-ops.js';
-import { mdpyIoctl } from './mdpy-vfio.js';
+import { MdpyDevice } from './mdpy-device.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 
 const MDPY_NAME = 'mdpy';
@@ -42,10 +41,25 @@ const vendorGroup = new AttributeGroup<MdevDevice>({
   ],
 });
 
+/** A device; what is behind it comes into being when somebody uses it. */
+class Mdpy extends VfioDevice {
+  used: MdpyDevice | undefined = undefined;
+}
+
+function behind(vdev: VfioDevice): MdpyDevice {
+  const mdpy = vdev as Mdpy;
+  const mdev = vdev.device as MdevDevice;
+  mdpy.used ??= new MdpyDevice(mdev, typeOf(mdev));
+  return mdpy.used;
+}
+
 function mdpyDriver(sample: () => SampleParent, maxInstances: number): MdevDriver {
   const ops: VfioDeviceOps = {
     name: MDPY_NAME,
-    ioctl: ({ device }, request, arg) => mdpyIoctl(typeOf(device as MdevDevice), request, arg),
+    ioctl: (vdev, request, arg) => behind(vdev).ioctl(request, arg),
+    read: (vdev, length, offset) => behind(vdev).read(length, offset),
+    write: (vdev, bytes, offset) => behind(vdev).write(bytes, offset),
+    mmap: (vdev, offset, length) => behind(vdev).mmap(offset, length),
   };
   return {
     name: MDPY_NAME,
@@ -55,7 +69,7 @@ function mdpyDriver(sample: () => SampleParent, maxInstances: number): MdevDrive
     showDescription: (type) => `virtual display, ${(type as MdpyType).resolution} framebuffer`,
 
     probe(mdev) {
-      const vdev = new VfioDevice(sample().vfio, mdev, ops);
+      const vdev = new Mdpy(sample().vfio, mdev, ops);
       devPrint(mdev, `mdpy_init_dev: ${typeOf(mdev).prettyName} (${typeOf(mdev).resolution})`);
       vdev.registerEmulatedIommuDev();
       mdev.driverData = vdev;

@@ -1,6 +1,6 @@
 /**
  * mtty: a PCI card with serial ports (samples/vfio-mdev/mtty.c). The parent has 24 ports; a device of one type takes
- * one of them, of the other two. The sysfs half: the ports' registers come with the VFIO user API.
+ * one of them, of the other two. The parent, its types, and the driver of their devices.
  * @module
  */
 
@@ -11,9 +11,11 @@ import type { MdevDevice } from '../mdev/device.js';
 import type { MdevDriver } from '../mdev/driver.js';
 import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
-import { VFIO_MIGRATION_STOP_COPY, VfioMigState } from '../uapi/vfio-feature.js';
+import { VfioMigState } from '../uapi/vfio-feature.js';
 import { VfioDevice } from '../vfio/device.js';
 import type { VfioDeviceOps } from '../vfio/device-ops.js';
+import { MttyDevice } from './mtty-device.js';
+import { MTTY_MIGRATION_FLAGS, mttyDataSize } from './mtty-migration.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
 
 const MAX_PORTS = 24;
@@ -36,6 +38,17 @@ const vendorGroup = new AttributeGroup<MdevDevice>({
 
 const portsOf = (mdev: MdevDevice) => (mdev.mdevType as MttyType).ports;
 
+/** A device; what is behind it comes into being when somebody uses it. */
+class Mtty extends VfioDevice {
+  used: MttyDevice | undefined = undefined;
+}
+
+function behind(vdev: VfioDevice): MttyDevice {
+  const mtty = vdev as Mtty;
+  mtty.used ??= new MttyDevice(portsOf(vdev.device as MdevDevice), vdev.core.log);
+  return mtty.used;
+}
+
 function mttyDriver(sample: () => SampleParent): MdevDriver {
   let freePorts = MAX_PORTS;
   const ops: VfioDeviceOps = {
@@ -48,11 +61,15 @@ function mttyDriver(sample: () => SampleParent): MdevDriver {
     release({ device }) {
       freePorts += portsOf(device as MdevDevice);
     },
+    closeDevice: (vdev) => (vdev as Mtty).used?.close(),
+    ioctl: (vdev, request, arg, caller) => behind(vdev).ioctl(request, arg, caller),
+    read: (vdev, length, offset) => behind(vdev).read(length, offset),
+    write: (vdev, bytes, offset) => behind(vdev).write(bytes, offset),
     migration: {
-      flags: VFIO_MIGRATION_STOP_COPY,
-      getState: () => VfioMigState.RUNNING,
-      setState: () => undefined,
-      getDataSize: () => 0,
+      flags: MTTY_MIGRATION_FLAGS,
+      getState: (vdev) => (vdev as Mtty).used?.migration.state ?? VfioMigState.RUNNING,
+      setState: (vdev, state) => behind(vdev).migration.setState(state),
+      getDataSize: ({ device }) => mttyDataSize(portsOf(device as MdevDevice)),
     },
   };
   return {
@@ -63,7 +80,7 @@ function mttyDriver(sample: () => SampleParent): MdevDriver {
 
     /** @throws ENOSPC when fewer ports are free than the type has */
     probe(mdev) {
-      const vdev = new VfioDevice(sample().vfio, mdev, ops);
+      const vdev = new Mtty(sample().vfio, mdev, ops);
       vdev.registerEmulatedIommuDev();
       mdev.driverData = vdev;
     },

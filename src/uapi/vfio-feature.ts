@@ -55,3 +55,32 @@ export function migrationStateName(state: number): string {
 
 /** struct vfio_device_feature_mig_state: device_state, data_fd. */
 export const FEATURE_MIG_STATE_SIZE = 8;
+
+/** struct vfio_precopy_info: argsz, flags, initial_bytes (64), dirty_bytes (64). */
+export const VFIO_MIG_GET_PRECOPY_INFO = 0x3b79;
+export const PRECOPY_INFO_SIZE = 24;
+
+export interface PrecopyInfo {
+  argsz: number;
+  flags: number;
+  initialBytes: bigint;
+  dirtyBytes: bigint;
+}
+
+export function decodePrecopyInfo(bytes: Buffer): PrecopyInfo {
+  return {
+    argsz: bytes.readUInt32LE(0),
+    flags: bytes.readUInt32LE(4),
+    initialBytes: bytes.readBigUInt64LE(8),
+    dirtyBytes: bytes.readBigUInt64LE(16),
+  };
+}
+
+export function encodePrecopyInfo(info: PrecopyInfo): Buffer {
+  const bytes = Buffer.alloc(PRECOPY_INFO_SIZE);
+  bytes.writeUInt32LE(info.argsz, 0);
+  bytes.writeUInt32LE(info.flags, 4);
+  bytes.writeBigUInt64LE(info.initialBytes, 8);
+  bytes.writeBigUInt64LE(info.dirtyBytes, 16);
+  return bytes;
+}

@@ -136,22 +136,29 @@ export interface GfxPlane {
   height: number;
   stride: number;
   size: number;
-  regionIndex: number;
+  /** Its region, or the number of its buffer. */
+  id: number;
 }
 
-/** The structure up to the last field, with what the caller wrote into argsz and flags. */
-export function encodeGfxPlane(argsz: number, flags: number, plane: GfxPlane): Buffer {
+/** Type of the plane asked for: the one below all others. */
+export const DRM_PLANE_TYPE_PRIMARY = 1;
+const GFX_PLANE_TYPE_OFFSET = 8;
+
+export const gfxPlaneType = (asked: Buffer): number => asked.readUInt32LE(GFX_PLANE_TYPE_OFFSET);
+
+/** The structure up to the last field: what the caller asked for, and the plane, or zeros when there is none. */
+export function encodeGfxPlane(asked: Buffer, plane: GfxPlane | undefined): Buffer {
   const bytes = Buffer.alloc(GFX_PLANE_INFO_MINSZ);
+  asked.copy(bytes, 0, 0, GFX_PLANE_TYPE_OFFSET + 4);
+  if (!plane) return bytes;
   const fields: [number, number][] = [
-    [0, argsz],
-    [4, flags],
     [12, plane.format],
     [24, plane.width],
     [28, plane.height],
     [32, plane.stride],
     [36, plane.size],
-    [56, plane.regionIndex],
+    [56, plane.id],
   ];
-  for (const [offset, value] of fields) bytes.writeUInt32LE(value, offset);
+  for (const [offset, value] of fields) bytes.writeUInt32LE(value >>> 0, offset);
   return bytes;
 }

@@ -26,10 +26,12 @@ export interface Region {
 
 /**
  * Answers VFIO_DEVICE_GET_INFO. The structure has grown: a caller gets the fields of its own size.
- * @throws EINVAL when the structure is smaller than its first version
+ * @param told called when the question is in order, for drivers that remember what they told
+ * @throws EFAULT; EINVAL when the structure is smaller than its first version
  */
-export function getDeviceInfo(arg: UserPointer, info: DeviceInfo): number {
+export function getDeviceInfo(arg: UserPointer, info: DeviceInfo, told?: () => void): number {
   if (arg.read(DEVICE_INFO_MINSZ).readUInt32LE(0) < DEVICE_INFO_MINSZ) throw new KernelError(Errno.EINVAL);
+  told?.();
   arg.write(encodeDeviceInfo(info), 4);
   return 0;
 }
@@ -43,7 +45,8 @@ export function getRegionInfo(arg: UserPointer, find: (index: number) => Region,
   const asked = decodeRegionInfo(arg.read(REGION_INFO_SIZE));
   if (asked.argsz < REGION_INFO_SIZE || asked.argsz > largest) throw new KernelError(Errno.EINVAL);
   const { capability, ...region } = find(asked.index);
-  const info = { ...region, index: asked.index, argsz: asked.argsz, capOffset: 0 };
+  // Without capabilities, where they would begin is left as the caller had it.
+  const info = { ...region, index: asked.index, argsz: asked.argsz, capOffset: asked.capOffset };
   if (!capability) {
     arg.write(encodeRegionInfo(info));
     return 0;
