@@ -12,6 +12,14 @@ export interface UserMemory {
   read(address: bigint, length: number): Buffer;
   /** @throws EFAULT when a byte of it is not mapped, or may not be written; nothing is written then */
   write(address: bigint, bytes: Uint8Array): void;
+  /**
+   * The memory itself, where it is one piece that this program can reach: it stays what it is when the process unmaps
+   * it. Undefined where it is not; {@link read} and {@link write} serve then.
+   * @throws EFAULT when a byte of it is not mapped, or may not be read, or not be written where that is asked for
+   */
+  view?(address: bigint, length: number, write: boolean): Buffer | undefined;
+  /** The process has ended. */
+  readonly gone?: boolean;
   /** Pages that devices hold (`locked_vm`). */
   readonly locked: number;
   /**

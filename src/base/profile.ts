@@ -3,9 +3,12 @@
  * @module
  */
 
+export type Architecture = 'x86_64' | 'ppc64le' | 's390x' | 'aarch64';
+
 export interface KernelProfile {
   readonly name: string;
-  readonly arch: 'x86_64' | 'ppc64le' | 's390x' | 'aarch64';
+  /** Processor that it was built for. */
+  readonly arch: Architecture;
   /** CONFIG_IOMMUFD: the iommufd module and /dev/iommu. */
   readonly iommufd: boolean;
   /** CONFIG_VFIO_DEVICE_CDEV: /dev/vfio/devices/vfioN. */

@@ -5,6 +5,7 @@
  */
 
 import type { Caller, UserPointer } from '../base/file.js';
+import type { Module } from '../base/module.js';
 import type { IommuGroup } from './group.js';
 
 export const IOMMU_READ = 1;
@@ -60,6 +61,8 @@ export interface VfioIommu {
 /** A kind of backend, as its module registers it (`vfio_register_iommu_driver`). */
 export interface VfioIommuDriver {
   readonly name: string;
+  /** Its module, which a container that uses it holds. */
+  readonly owner: Module;
   /** CHECK_EXTENSION while no backend is set. */
   checkExtension(extension: number): number;
   /** @throws EINVAL for a type that is not this driver's */

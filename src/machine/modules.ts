@@ -10,7 +10,8 @@ import { mttyModule } from '../drivers/mtty.js';
 import { iommufdModule } from '../iommu/iommufd.js';
 import { kvmIntelModule, kvmModule } from '../kvm/core.js';
 import { mdevModule } from '../mdev/core.js';
-import { vfioIommuType1Module, vfioModule } from '../vfio/core.js';
+import { vfioModule } from '../vfio/core.js';
+import { vfioIommuType1Module } from '../vfio/type1-module.js';
 
 export const modules: readonly ModuleDefinition[] = [
   iommufdModule,

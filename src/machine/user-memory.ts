@@ -35,6 +35,7 @@ export class ProcessMemory implements UserMemory {
   #areas: Area[] = [];
   #next = MMAP_BASE;
   locked = 0;
+  gone = false;
 
   /** @param lockedLimit RLIMIT_MEMLOCK in pages; undefined for who may lock without limit */
   constructor(readonly lockedLimit?: number) {}
@@ -83,7 +84,7 @@ export class ProcessMemory implements UserMemory {
   }
 
   read(address: bigint, length: number): Buffer {
-    const bytes = Buffer.alloc(length);
+    const bytes = Buffer.allocUnsafe(length);
     this.#walk(address, length, PROT_READ, (piece, at) => piece.copy(bytes, at));
     return bytes;
   }
@@ -99,11 +100,22 @@ export class ProcessMemory implements UserMemory {
     );
   }
 
+  view(address: bigint, length: number, write: boolean): Buffer | undefined {
+    const pieces: Buffer[] = [];
+    this.#walk(
+      address,
+      length,
+      write ? PROT_READ | PROT_WRITE : PROT_READ,
+      (piece) => void pieces.push(piece),
+    );
+    return pieces.length === 1 ? pieces[0] : undefined;
+  }
+
   /** Calls `visit` with the pieces of buffers that a range consists of. */
   #walk(address: bigint, length: number, prot: number, visit: (piece: Buffer, at: number) => void): void {
     for (let at = 0; at < length; ) {
       const area = this.#areaOf(address + BigInt(at));
-      if (!area || !(area.prot & prot)) throw new KernelError(Errno.EFAULT);
+      if (!area || (area.prot & prot) !== prot) throw new KernelError(Errno.EFAULT);
       const offset = Number(address + BigInt(at) - area.start);
       const piece = area.memory.subarray(offset, offset + length - at);
       if (piece.length === 0) throw new KernelError(Errno.EFAULT);
@@ -139,6 +151,7 @@ export class ProcessMemory implements UserMemory {
 
   /** The process ended. */
   unmapAll(): void {
+    this.gone = true;
     const areas = this.#areas;
     this.#areas = [];
     for (const area of areas) area.unmapped?.();

@@ -24,13 +24,6 @@ export const VFIO_DEVICE_BIND_IOMMUFD = request(18);
 export const VFIO_DEVICE_ATTACH_IOMMUFD_PT = request(19);
 export const VFIO_DEVICE_DETACH_IOMMUFD_PT = request(20);
 
-/** IOMMU types, and extensions of a container. */
-export const VFIO_TYPE1_IOMMU = 1;
-export const VFIO_TYPE1v2_IOMMU = 3;
-export const VFIO_DMA_CC_IOMMU = 4;
-export const VFIO_TYPE1_NESTING_IOMMU = 6;
-export const VFIO_UNMAP_ALL = 9;
-
 /** struct vfio_group_status: argsz, flags. */
 export const GROUP_STATUS_SIZE = 8;
 export const VFIO_GROUP_FLAGS_VIABLE = 1;

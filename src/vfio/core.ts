@@ -19,6 +19,7 @@ import { VfioDebugfs } from './debugfs.js';
 import type { VfioDevice } from './device.js';
 import { VfioDeviceFile } from './device-file.js';
 import type { VfioGroup } from './group.js';
+import { VfioNoiommuDriver } from './noiommu.js';
 
 const VFIO_MINOR = 196;
 
@@ -40,6 +41,7 @@ export class VfioCore {
 
   constructor(readonly module: Module) {
     const { core } = module;
+    if (core.profile.vfioNoiommu) this.iommuDrivers.add(new VfioNoiommuDriver(module));
     this.iommu = module.import(iommuBuiltin);
     this.#misc = module.import(miscBuiltin);
     this.#container = this.#misc.register({
@@ -47,7 +49,7 @@ export class VfioCore {
       minor: VFIO_MINOR,
       nodename: 'vfio/vfio',
       mode: 0o666,
-      open: () => new VfioContainer(),
+      open: () => new VfioContainer(this),
     });
     this.groupClass = new DeviceClass(core, 'vfio', {
       devnode: (device) => ({ name: `vfio/${device.name}` }),
@@ -99,17 +101,4 @@ export const vfioModule: ModuleDefinition<VfioCore> = {
       : [],
   init: (module) => new VfioCore(module),
   exit: (vfio) => vfio.exit(),
-};
-
-/** The type1 IOMMU backend (drivers/vfio/vfio_iommu_type1.c, module `vfio_iommu_type1`). */
-export const vfioIommuType1Module: ModuleDefinition<void> = {
-  name: 'vfio_iommu_type1',
-  depends: [vfioModule],
-  parameters: [
-    { name: 'allow_unsafe_interrupts', type: 'bool', mode: 0o644, initial: false },
-    { name: 'disable_hugepages', type: 'bool', mode: 0o644, initial: false },
-    { name: 'dma_entry_limit', type: 'uint', mode: 0o644, initial: 65535 },
-  ],
-  init: () => {},
-  exit: () => {},
 };

@@ -42,7 +42,7 @@ export class VfioGroupFile extends CharFile {
 
   /** Whether devices can be opened, as older kernels of KVM ask. */
   get hasIommu(): boolean {
-    return this.#iommu instanceof VfioContainer && this.#iommu.iommuType !== undefined;
+    return this.#iommu instanceof VfioContainer && this.#iommu.iommu !== undefined;
   }
 
   override ioctl(request: number, arg: UserPointer, caller: Caller): number {
@@ -78,10 +78,13 @@ export class VfioGroupFile extends CharFile {
     const file = caller.fget(arg.read(4).readInt32LE(0));
     if (this.#iommu) fail(Errno.EINVAL);
     if (!this.group.vdev) fail(Errno.ENODEV);
-    if (file instanceof VfioContainer) file.attach(this);
-    else if (file instanceof IommufdCtx) file.createCompatIoas();
-    else return fail(Errno.EBADFD);
-    this.#iommu = file.get();
+    if (file instanceof VfioContainer) {
+      file.attach(this);
+      this.#iommu = file;
+    } else if (file instanceof IommufdCtx) {
+      file.createCompatIoas();
+      this.#iommu = file.get();
+    } else return fail(Errno.EBADFD);
     return 0;
   }
 
@@ -147,7 +150,7 @@ export class VfioGroupFile extends CharFile {
     const iommu = this.#iommu;
     this.#iommu = undefined;
     if (iommu instanceof VfioContainer) iommu.detach(this);
-    iommu?.put();
+    else iommu?.put();
   }
 }
 

@@ -21,7 +21,7 @@ const int = (value: number): Buffer => {
 const name = (text: string) => Buffer.from(`${text}\0`);
 
 function shell(): Shell {
-  const sh = new Shell('mdpy');
+  const sh = new Shell('mdpy', 'vfio_iommu_type1');
   sh.echo(UUID, `${typesOf('mdpy')}/mdpy-vga/create`);
   return sh;
 }

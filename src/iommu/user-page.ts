@@ -1,0 +1,53 @@
+/**
+ * Pages of a process's memory that a device holds (`pin_user_pages_remote`).
+ * @module
+ */
+
+import type { UserMemory } from '../base/file.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import type { PinnedPage } from './backend.js';
+
+export const PAGE_SIZE = 4096;
+export const PAGE_SIZE_64 = 4096n;
+
+/**
+ * Pins the page at an address. Where the memory can be reached directly the page outlives its mapping; the memory of
+ * another program is read and written through that program's mappings at the time.
+ * @param write whether the device may write, so that the process must be allowed to
+ * @throws EFAULT when nothing is mapped there, or not for this
+ * @throws ENODEV when the process has ended
+ */
+export function pinUserPage(memory: UserMemory, address: bigint, write: boolean): PinnedPage {
+  if (memory.gone) throw new KernelError(Errno.ENODEV);
+  const view = memory.view?.(address, PAGE_SIZE, write);
+  if (view) return new ViewedPage(view);
+  memory.read(address, 1);
+  return new RemotePage(memory, address);
+}
+
+class ViewedPage implements PinnedPage {
+  constructor(readonly bytes: Buffer) {}
+
+  read(offset: number, length: number): Buffer {
+    return Buffer.from(this.bytes.subarray(offset, offset + length));
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.bytes.set(bytes.subarray(0, PAGE_SIZE - offset), offset);
+  }
+}
+
+class RemotePage implements PinnedPage {
+  constructor(
+    readonly memory: UserMemory,
+    readonly address: bigint,
+  ) {}
+
+  read(offset: number, length: number): Buffer {
+    return this.memory.read(this.address + BigInt(offset), Math.min(length, PAGE_SIZE - offset));
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.memory.write(this.address + BigInt(offset), bytes.subarray(0, PAGE_SIZE - offset));
+  }
+}
