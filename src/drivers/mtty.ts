@@ -13,7 +13,7 @@ import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import { VfioMigState } from '../uapi/vfio-feature.js';
 import { VfioDevice } from '../vfio/device.js';
-import type { VfioDeviceOps } from '../vfio/device-ops.js';
+import type { VfioDeviceOps, VfioLogOps } from '../vfio/device-ops.js';
 import { MttyDevice } from './mtty-device.js';
 import { MTTY_MIGRATION_FLAGS, mttyDataSize } from './mtty-migration.js';
 import { SampleParent, sampleDepends } from './sample-parent.js';
@@ -38,6 +38,9 @@ const vendorGroup = new AttributeGroup<MdevDevice>({
 
 const portsOf = (mdev: MdevDevice) => (mdev.mdevType as MttyType).ports;
 
+/** The device does no DMA, so whatever is logged of it is empty. */
+const noDma: VfioLogOps = { start: (_vdev, _ranges, pageSize) => pageSize, stop() {}, readAndClear: () => [] };
+
 /** A device; what is behind it comes into being when somebody uses it. */
 class Mtty extends VfioDevice {
   used: MttyDevice | undefined = undefined;
@@ -53,6 +56,7 @@ function mttyDriver(sample: () => SampleParent): MdevDriver {
   let freePorts = MAX_PORTS;
   const ops: VfioDeviceOps = {
     name: 'vfio-mtty',
+    logging: noDma,
     init({ device }) {
       const ports = portsOf(device as MdevDevice);
       if (freePorts < ports) throw new KernelError(Errno.ENOSPC);

@@ -25,12 +25,13 @@ export interface ContainerGroup {
 }
 
 export class VfioContainer extends CharFile {
-  readonly #groups = new Set<ContainerGroup>();
+  readonly groups = new Set<ContainerGroup>();
   #driver: VfioIommuDriver | undefined;
   #iommu: VfioIommu | undefined;
 
   constructor(readonly vfio: VfioCore) {
     super();
+    vfio.containers.add(this);
   }
 
   /** The backend that was chosen. */
@@ -57,7 +58,7 @@ export class VfioContainer extends CharFile {
   #checkExtension(extension: number): number {
     if (this.#iommu) return this.#iommu.checkExtension(extension);
     for (const driver of this.#drivers()) {
-      if (this.#groups.size > 0 && !isAllowed(driver)) continue;
+      if (this.groups.size > 0 && !isAllowed(driver)) continue;
       const answer = driver.checkExtension(extension);
       if (answer > 0) return answer;
     }
@@ -70,7 +71,7 @@ export class VfioContainer extends CharFile {
    * @throws ENODEV when no backend reports the type; what the last one that does fails with
    */
   #setIommu(type: number): number {
-    if (this.#groups.size === 0 || this.#iommu) throw new KernelError(Errno.EINVAL);
+    if (this.groups.size === 0 || this.#iommu) throw new KernelError(Errno.EINVAL);
     let failure = new KernelError(Errno.ENODEV);
     for (const driver of this.#drivers()) {
       if (!isAllowed(driver) || driver.checkExtension(type) <= 0) continue;
@@ -91,7 +92,7 @@ export class VfioContainer extends CharFile {
   #open(driver: VfioIommuDriver, type: number): VfioIommu {
     const iommu = driver.open(type);
     try {
-      for (const { group } of this.#groups) iommu.attachGroup(group.owned);
+      for (const { group } of this.groups) iommu.attachGroup(group.owned);
     } catch (error) {
       iommu.release();
       throw error;
@@ -107,14 +108,14 @@ export class VfioContainer extends CharFile {
   /** @throws what the backend throws */
   attach(group: ContainerGroup): void {
     this.#iommu?.attachGroup(group.group.owned);
-    this.#groups.add(group);
+    this.groups.add(group);
     this.get();
   }
 
   detach(group: ContainerGroup): void {
-    if (!this.#groups.delete(group)) return;
+    if (!this.groups.delete(group)) return;
     this.#iommu?.detachGroup(group.group.owned);
-    if (this.#groups.size === 0) this.#dropIommu();
+    if (this.groups.size === 0) this.#dropIommu();
     this.put();
   }
 
@@ -139,7 +140,9 @@ export class VfioContainer extends CharFile {
   }
 
   /** Each group holds the container, so there is none left. */
-  protected override release(): void {}
+  protected override release(): void {
+    this.vfio.containers.delete(this);
+  }
 }
 
 /** Groups without an IOMMU and those with one do not mix; all groups here are of the latter kind. */

@@ -36,6 +36,8 @@ export class VfioCore {
   readonly #misc: Misc;
   readonly #container: Device;
   #devices = 0;
+  /** Containers that are open, or that a group is in. */
+  readonly containers = new Set<VfioContainer>();
   /** IOMMU backends that containers choose from, in the order of their registration. */
   readonly iommuDrivers = new Set<VfioIommuDriver>();
 
@@ -67,6 +69,11 @@ export class VfioCore {
 
   get profile(): KernelProfile {
     return this.module.core.profile;
+  }
+
+  /** The registered devices. */
+  get devices(): Iterable<VfioDevice> {
+    return this.deviceClass.devices.values() as Iterable<VfioDevice>;
   }
 
   exit(): Sleeps<void> {

@@ -92,6 +92,11 @@ export class VfioDevice extends Device implements DmaUser {
     return vfio.profile.vfioDeviceCdev ? { major: vfio.deviceMajor, minor: index } : undefined;
   }
 
+  /** Files that are open on the device. */
+  get users(): number {
+    return this.users_;
+  }
+
   get openCount(): number {
     return this.opened_?.count ?? 0;
   }
