@@ -39,7 +39,11 @@ const vendorGroup = new AttributeGroup<MdevDevice>({
 const portsOf = (mdev: MdevDevice) => (mdev.mdevType as MttyType).ports;
 
 /** The device does no DMA, so whatever is logged of it is empty. */
-const noDma: VfioLogOps = { start: (_vdev, _ranges, pageSize) => pageSize, stop() {}, readAndClear: () => [] };
+const noDma: VfioLogOps = {
+  start: (_vdev, _ranges, pageSize) => pageSize,
+  stop() {},
+  readAndClear: () => [],
+};
 
 /** A device; what is behind it comes into being when somebody uses it. */
 class Mtty extends VfioDevice {

@@ -145,12 +145,12 @@ export class VfioDevice extends Device implements DmaUser {
   bindIommufd(iommufd: IommufdCtx, compat = false): DmaGrant {
     const access = iommufd.bind(this);
     try {
-      if (compat) access.attach(iommufd.compatIoas());
+      if (compat) access.attach(iommufd.compatIoasId);
     } catch (error) {
-      access.destroy();
+      access.unbind();
       throw error;
     }
-    return { dma: access, access, end: () => access.destroy() };
+    return { dma: access, access, end: () => access.unbind() };
   }
 
   /**
