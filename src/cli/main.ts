@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT_USAGE, reportFailure } from './error.js';
+import type { AttachCommandOptions } from './attach.js';
 import type { MountCommandOptions } from './mount.js';
 import type { StatusCommandOptions } from './status.js';
 import type { UmountCommandOptions } from './umount.js';
@@ -43,6 +44,19 @@ program
   .action(async (dir: string, options: UmountCommandOptions) => {
     const { umount } = await import('./umount.js');
     process.exitCode = await umount(dir, options);
+  });
+
+program
+  .command('attach')
+  .description('play the virtual machine that has a mediated device, until Ctrl-C')
+  .argument('<uuid>')
+  .option('--vm <name>', 'name of the virtual machine')
+  .option('--memory <size>', 'its memory, such as 64M (default: 64M)')
+  .option('--iommufd', "through an iommufd and the device's own node instead of a container and its group")
+  .option('--at <dir>', 'the mounted tree, when several have the device')
+  .action(async (uuid: string, options: AttachCommandOptions) => {
+    const { attach } = await import('./attach.js');
+    process.exitCode = await attach(uuid, options);
   });
 
 program

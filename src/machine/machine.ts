@@ -19,9 +19,11 @@ import type { KernfsRoot } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { Sleeps } from '../lib/sleep.js';
 import { pciBuiltin } from '../pci/bus.js';
+import { addAttachFile } from './attach-file.js';
 import type { Fixture } from './fixture.js';
 import { buildHost } from './host.js';
 import { images } from './images.js';
+import { addLedgers } from './ledgers.js';
 import { modules } from './modules.js';
 import { Namespace } from './namei.js';
 import { type Credentials, ROOT } from './permission.js';
@@ -169,6 +171,8 @@ export class Machine {
       store: (text) => this.#moduleStore(text),
     });
     dir.add(logFile(dir.root, this.core.log));
+    addAttachFile(dir, this);
+    addLedgers(dir, this.loader);
     return dir;
   }
 

@@ -6,7 +6,7 @@
 import type { CharFile } from '../base/file.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { type KernfsOpenFile, O_ACCMODE, O_RDONLY, O_RDWR, O_WRONLY } from '../kernfs/file.js';
-import type { KernfsNode } from '../kernfs/node.js';
+import { KernfsNode } from '../kernfs/node.js';
 import { kernfsCreateRoot } from '../kernfs/root.js';
 
 export const O_CREAT = 0o100;
@@ -57,5 +57,12 @@ export class OpenFile {
   }
 }
 
+/** A node of no type. */
+class AnonInode extends KernfsNode {
+  override get size(): number {
+    return 0;
+  }
+}
+
 /** The node behind files that have no name, such as an open VFIO device (fs/anon_inodes.c). */
-export const anonymous: KernfsNode = kernfsCreateRoot(() => 0).addDir('anon_inode');
+export const anonymous: KernfsNode = new AnonInode(kernfsCreateRoot(() => 0).root, 'anon_inode', 0o600);

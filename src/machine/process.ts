@@ -283,6 +283,22 @@ export class Process implements Caller {
     return this.directories.mkdir(path, this.#directory(dirfd));
   }
 
+  exists(path: string): boolean {
+    try {
+      this.stat(path);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Names in a directory, without `.` and `..`. */
+  list(path: string): string[] {
+    const node = this.#lookup(path);
+    if (!isDir(node)) throw new KernelError(Errno.ENOTDIR);
+    return [...node.entriesFrom(FIRST_HASH)].map(({ name }) => name);
+  }
+
   stat(path: string): Stat {
     return this.#lookup(path).getattr();
   }

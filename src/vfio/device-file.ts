@@ -50,10 +50,11 @@ export class VfioDeviceFile extends CharFile {
 
   /**
    * Opens the device through its group (`vfio_df_group_open`).
-   * @throws EINVAL when the group has no IOMMU; what the driver's openDevice throws
+   * @throws EINVAL when the group is in no container and has no iommufd; what the driver's openDevice throws
    */
   openInGroup(group: VfioGroupFile): void {
     const { vdev } = this;
+    if (!group.joined) fail(Errno.EINVAL);
     vdev.open(group.kvm, () => group.use(vdev));
     this.#access = true;
   }

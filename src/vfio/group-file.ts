@@ -40,6 +40,11 @@ export class VfioGroupFile extends CharFile {
     group.opened = this;
   }
 
+  /** Whether the group is in a container, or has an iommufd. */
+  get joined(): boolean {
+    return this.#iommu !== undefined;
+  }
+
   /** Whether devices can be opened, as older kernels of KVM ask. */
   get hasIommu(): boolean {
     return this.#iommu instanceof VfioContainer && this.#iommu.iommu !== undefined;

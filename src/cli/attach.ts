@@ -1,0 +1,70 @@
+/**
+ * `mdevfs attach`: plays the virtual machine that has a mediated device, until it is interrupted. It is a thin hand on
+ * `kernel/debug/mdevfs/attach`, so the device is let go however this process ends.
+ * @module
+ */
+
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { mountpointState } from '../host/mountpoint.js';
+import { records } from '../host/record.js';
+import { failure } from './error.js';
+
+export interface AttachCommandOptions {
+  vm?: string;
+  memory?: string;
+  iommufd?: boolean;
+  at?: string;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EBUSY: 'somebody has its group or the device open; see kernel/debug/mdevfs/holders',
+  EINVAL: 'memory is a multiple of 4K up to 1G, such as 64M; the VM a name without blanks',
+  ENODEV: 'there is no such device; see bus/mdev/devices',
+  ENOENT: 'this kernel has no such thing; without --iommufd it may work',
+};
+
+/** The trees that are served and have the device. */
+function treesWith(uuid: string): string[] {
+  return records()
+    .map(({ dir }) => dir)
+    .filter((dir) => mountpointState(dir).kind === 'served')
+    .filter((dir) => existsSync(join(dir, 'bus/mdev/devices', uuid)));
+}
+
+function treeOf(uuid: string, at: string | undefined): string {
+  const trees = at === undefined ? treesWith(uuid) : [at];
+  if (trees.length === 0) throw failure(`${uuid}: no mounted tree has this device; see mdevfs status`);
+  if (trees.length > 1) throw failure(`${uuid}: several trees have it; choose one with --at ${trees[0]}`);
+  return trees[0]!;
+}
+
+/** @returns the exit code, once a signal came */
+export async function attach(uuid: string, options: AttachCommandOptions): Promise<number> {
+  const { vm, memory, iommufd, at } = options;
+  const dir = treeOf(uuid, at);
+  const words = [uuid, ...(vm ? [`vm=${vm}`] : []), ...(memory ? [`memory=${memory}`] : [])];
+  if (iommufd) words.push('iommufd');
+  const file = join(dir, 'kernel/debug/mdevfs/attach');
+  let fd: number;
+  try {
+    fd = openSync(file, 'w');
+  } catch (error) {
+    throw failure(`${file}: ${(error as Error).message}; is ${dir} a mounted tree, and are you root?`);
+  }
+  try {
+    writeSync(fd, words.join(' '));
+  } catch (error) {
+    closeSync(fd);
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    throw failure(`${uuid}: ${code}${reasons[code] ? `: ${reasons[code]}` : ''}`);
+  }
+  process.stdout.write(`${uuid}: attached in ${dir}; Ctrl-C lets it go\n`);
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    // A promise alone keeps no process alive.
+    setInterval(() => {}, 2 ** 30);
+  });
+  closeSync(fd);
+  process.exit(0);
+}

@@ -1,0 +1,162 @@
+/**
+ * A VM that is not one: what a virtual machine monitor does to give a guest a mediated device, done by an emulated
+ * process. It makes a VM and its VFIO device, maps the guest's memory for DMA, adds the group or the device to the VM and
+ * opens the device, in the order in which QEMU does. The device is in use until the attachment ends.
+ * @module
+ */
+
+import { Errno, KernelError } from '../lib/errno.js';
+import { uuidIsValid } from '../lib/guid.js';
+import {
+  IOMMU_IOAS_ALLOC,
+  IOMMU_IOAS_MAP,
+  IOMMU_IOAS_MAP_FIXED_IOVA,
+  IOMMU_IOAS_MAP_READABLE,
+  IOMMU_IOAS_MAP_WRITEABLE,
+} from '../uapi/iommufd.js';
+import { KVM_CREATE_DEVICE, KVM_CREATE_VM, KVM_DEV_TYPE_VFIO, KVM_SET_DEVICE_ATTR } from '../uapi/kvm.js';
+import {
+  VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+  VFIO_DEVICE_BIND_IOMMUFD,
+  VFIO_GROUP_GET_DEVICE_FD,
+  VFIO_GROUP_SET_CONTAINER,
+  VFIO_SET_IOMMU,
+} from '../uapi/vfio.js';
+import { VFIO_IOMMU_MAP_DMA, VFIO_TYPE1v2_IOMMU } from '../uapi/vfio-iommu.js';
+import type { Machine } from './machine.js';
+import type { Process } from './process.js';
+
+const O_RDWR = 2;
+const PAGE_SIZE = 4096;
+const MEGABYTE = 1024 * 1024;
+const LARGEST_MEMORY = 1024 * MEGABYTE;
+const READ_WRITE = 3;
+
+export interface AttachmentOptions {
+  uuid: string;
+  /** Name of the VM, for people. */
+  vm: string;
+  /** Bytes of guest memory, a multiple of a page. */
+  memory: number;
+  /** Through an iommufd and the device's own node instead of a container and the group. */
+  iommufd: boolean;
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, K: 1024, M: MEGABYTE, G: 1024 * MEGABYTE };
+
+/**
+ * Reads `UUID [vm=NAME] [memory=SIZE] [iommufd]`; SIZE in bytes, or with K, M or G.
+ * @throws EINVAL for anything else
+ */
+export function parseAttachment(text: string): AttachmentOptions {
+  const [uuid = '', ...words] = text.trim().split(/\s+/);
+  if (!uuidIsValid(uuid)) throw new KernelError(Errno.EINVAL);
+  const options: AttachmentOptions = { uuid, vm: uuid, memory: 64 * MEGABYTE, iommufd: false };
+  for (const word of words) {
+    const size = /^memory=(\d+)([KMG]?)$/.exec(word);
+    if (word === 'iommufd') options.iommufd = true;
+    else if (/^vm=[^=]+$/.test(word)) options.vm = word.slice(3);
+    else if (size) options.memory = Number(size[1]) * units[size[2]!]!;
+    else throw new KernelError(Errno.EINVAL);
+  }
+  const { memory } = options;
+  if (memory < PAGE_SIZE || memory > LARGEST_MEMORY || memory % PAGE_SIZE !== 0)
+    throw new KernelError(Errno.EINVAL);
+  return options;
+}
+
+function int32s(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(4 * values.length);
+  for (const [n, value] of values.entries()) bytes.writeInt32LE(value, 4 * n);
+  return bytes;
+}
+
+function uint64s(...values: bigint[]): Buffer {
+  const bytes = Buffer.alloc(8 * values.length);
+  for (const [n, value] of values.entries()) bytes.writeBigUInt64LE(value, 8 * n);
+  return bytes;
+}
+
+export class Attachment {
+  readonly process: Process;
+  /** Address of the guest's memory in the process; the guest sees it at 0. */
+  readonly address: bigint;
+  /** Descriptor of the open device. */
+  readonly device: number;
+
+  /**
+   * @throws ENODEV when there is no such device; EBUSY while somebody else has its group; what any of the steps fails with
+   */
+  constructor(
+    readonly machine: Machine,
+    readonly options: AttachmentOptions,
+  ) {
+    const { uuid } = options;
+    for (const module of ['kvm_intel', 'vfio_iommu_type1']) machine.modprobe(module);
+    this.process = machine.process();
+    try {
+      if (!this.process.exists(`/sys/bus/mdev/devices/${uuid}`)) throw new KernelError(Errno.ENODEV);
+      this.address = this.process.memory.map(options.memory);
+      const vfio = this.#createVm();
+      this.device = options.iommufd ? this.#openByIommufd(vfio) : this.#openByGroup(vfio);
+    } catch (error) {
+      this.process.exit();
+      throw error;
+    }
+  }
+
+  /** @returns descriptor of the VFIO device of a new VM */
+  #createVm(): number {
+    const { process } = this;
+    const vm = process.ioctl(process.open('/dev/kvm', O_RDWR), KVM_CREATE_VM) as number;
+    const device = int32s(KVM_DEV_TYPE_VFIO, -1, 0);
+    process.ioctl(vm, KVM_CREATE_DEVICE, device);
+    return device.readInt32LE(4);
+  }
+
+  #addToVm(vfio: number, fd: number): void {
+    const { process } = this;
+    const data = process.memory.map(PAGE_SIZE);
+    process.memory.write(data, int32s(fd));
+    const add = Buffer.concat([int32s(0, 1), uint64s(1n, data)]);
+    process.ioctl(vfio, KVM_SET_DEVICE_ATTR, add);
+    process.munmap(data);
+  }
+
+  #openByGroup(vfio: number): number {
+    const { process, address } = this;
+    const { uuid, memory } = this.options;
+    const number = process.readlink(`/sys/bus/mdev/devices/${uuid}/iommu_group`).split('/').pop();
+    const group = process.open(`/dev/vfio/${number}`, O_RDWR);
+    const container = process.open('/dev/vfio/vfio', O_RDWR);
+    process.ioctl(group, VFIO_GROUP_SET_CONTAINER, int32s(container));
+    process.ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
+    this.#addToVm(vfio, group);
+    const map = Buffer.concat([int32s(32, READ_WRITE), uint64s(address, 0n, BigInt(memory))]);
+    process.ioctl(container, VFIO_IOMMU_MAP_DMA, map);
+    return process.ioctl(group, VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${uuid}\0`)) as number;
+  }
+
+  #openByIommufd(vfio: number): number {
+    const { process, address } = this;
+    const { uuid, memory } = this.options;
+    const [name] = process.list(`/sys/bus/mdev/devices/${uuid}/vfio-dev`);
+    const iommufd = process.open('/dev/iommu', O_RDWR);
+    const device = process.open(`/dev/vfio/devices/${name}`, O_RDWR);
+    this.#addToVm(vfio, device);
+    process.ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, int32s(16, 0, iommufd, 0));
+    const alloc = int32s(12, 0, 0);
+    process.ioctl(iommufd, IOMMU_IOAS_ALLOC, alloc);
+    const ioas = alloc.readUInt32LE(8);
+    process.ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, int32s(12, 0, ioas));
+    const flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE;
+    const map = Buffer.concat([int32s(40, flags, ioas, 0), uint64s(address, BigInt(memory), 0n)]);
+    process.ioctl(iommufd, IOMMU_IOAS_MAP, map);
+    return device;
+  }
+
+  /** The guest is gone, and with it every reference to the device. */
+  end(): void {
+    this.process.exit();
+  }
+}
