@@ -23,9 +23,10 @@ import {
 import { VFIO_DEVICE_GET_IRQ_INFO, VFIO_DEVICE_RESET, VFIO_DEVICE_SET_IRQS } from '../uapi/vfio-irq.js';
 import { readPieces, writePieces } from '../vfio/access.js';
 import { getIrqInfo, readIrqSet } from '../vfio/irq.js';
+import { VfioPciIrq } from '../vfio/pci-irq.js';
 import { getDeviceInfo, getRegionInfo, type Region } from '../vfio/region.js';
 import { MTTY_CONFIG_SIZE, MttyConfig } from './mtty-config.js';
-import { describeMttyIrq, MttyIrq } from './mtty-irq.js';
+import { describeMttyIrq } from './mtty-irq.js';
 import { MttyMigration } from './mtty-migration.js';
 import { MttyUart, UART_REGISTERS } from './mtty-uart.js';
 
@@ -38,7 +39,7 @@ const UARTS = 2;
 
 export class MttyDevice {
   readonly #config: MttyConfig;
-  readonly #irq = new MttyIrq();
+  readonly #irq = new VfioPciIrq();
   readonly #uarts = Array.from({ length: UARTS }, () => new MttyUart(() => this.#irq.trigger()));
   readonly migration: MttyMigration;
   /** Known once user space has asked for the device's info. */

@@ -1,7 +1,7 @@
 /**
  * Vendor drivers of virtual GPUs, made from data: a module with a PCI driver whose devices become parents, and a driver
  * on the mdev bus for the devices made there. NVIDIA's and Intel's drivers look like this from sysfs; what their
- * devices do is not modelled.
+ * devices do is not modelled: a device with the PCI API is the one of `vgpu-device`, others cannot be used.
  * @module
  */
 
@@ -27,6 +27,7 @@ import { VfioDevice } from '../vfio/device.js';
 import type { VfioDeviceOps } from '../vfio/device-ops.js';
 import { vgpuAttributeGroups } from './vgpu-attribute.js';
 import type { VgpuData, VgpuTypeData } from './vgpu-data.js';
+import { VgpuDevice } from './vgpu-device.js';
 import { type VgpuCount, vgpuCount } from './vgpu-policy.js';
 
 class VgpuType extends MdevType {
@@ -42,7 +43,30 @@ class VgpuType extends MdevType {
 class Vgpu extends VfioDevice {
   /** What was written to its attributes, by path. */
   written: Map<string, string> | undefined = undefined;
+  /** The device behind it, while somebody uses it. */
+  used: VgpuDevice | undefined = undefined;
 }
+
+function behind(vdev: VfioDevice): VgpuDevice {
+  const vgpu = vdev as Vgpu;
+  vgpu.used ??= new VgpuDevice(vdev, (vdev.device.parent as PciDevice).function);
+  return vgpu.used;
+}
+
+/** What the user of a device with the PCI API can do. */
+const pciOps: Omit<VfioDeviceOps, 'name'> = {
+  closeDevice(vdev) {
+    const vgpu = vdev as Vgpu;
+    vgpu.used?.close();
+    vgpu.used = undefined;
+  },
+  ioctl: (vdev, request, arg, caller) => behind(vdev).ioctl(request, arg, caller),
+  read: (vdev, length, offset) => behind(vdev).read(length, offset),
+  write: (vdev, bytes, offset) => behind(vdev).write(bytes, offset),
+  mmap: (vdev, offset, length) => behind(vdev).mmap(offset, length),
+  request: (vdev) => (vdev as Vgpu).used?.request(),
+  dmaUnmap: (vdev, iova, length) => (vdev as Vgpu).used?.dmaUnmap(iova, length),
+};
 
 const typeOf = (mdev: MdevDevice) => (mdev.mdevType as VgpuType).data;
 
@@ -60,6 +84,7 @@ function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver 
   const vgpuTypeOf = ({ device }: VfioDevice) => (device as MdevDevice).mdevType as VgpuType;
   const ops: VfioDeviceOps = {
     name: data.mdevDriver,
+    ...(data.deviceApi === 'vfio-pci' && pciOps),
     /** @throws ENOSPC when the driver counts and the parent has no room for another of the type */
     init(vdev) {
       const type = vgpuTypeOf(vdev);

@@ -21,6 +21,7 @@ export const PCI_ROM_ADDRESS = 0x30;
 export const PCI_ROM_ADDRESS1 = 0x38;
 export const PCI_CAPABILITY_LIST = 0x34;
 export const PCI_INTERRUPT_LINE = 0x3c;
+export const PCI_INTERRUPT_PIN = 0x3d;
 export const PCI_BRIDGE_CONTROL = 0x3e;
 
 export const PCI_COMMAND_IO = 0x001;

@@ -34,6 +34,7 @@ export const PAGE_SIZE = 4096;
 
 /** struct vfio_device_info: argsz, flags, num_regions, num_irqs, cap_offset, pad. */
 export const DEVICE_INFO_MINSZ = 16;
+export const VFIO_DEVICE_FLAGS_RESET = 1;
 export const VFIO_DEVICE_FLAGS_PCI = 2;
 
 export interface DeviceInfo {
@@ -106,6 +107,7 @@ export function encodeRegionCapType(type: number, subtype: number): Buffer {
 
 /** PCI regions and interrupts, by index. */
 export const VFIO_PCI_BAR0_REGION_INDEX = 0;
+export const VFIO_PCI_BAR1_REGION_INDEX = 1;
 export const VFIO_PCI_BAR2_REGION_INDEX = 2;
 export const VFIO_PCI_BAR5_REGION_INDEX = 5;
 export const VFIO_PCI_CONFIG_REGION_INDEX = 7;
