@@ -1,5 +1,4 @@
 import t from 'tap';
-import { Process } from '../../src/machine/process.js';
 import { userPointer } from '../../src/machine/user-pointer.js';
 import { eventfdOf, readIrqSet } from '../../src/vfio/irq.js';
 import { openSample, outcome, words } from '../drivers/opened.js';
@@ -53,7 +52,7 @@ t.test(
 t.test('an eventfd is held by the device that uses it', async (t) => {
   const { process } = openSample('mdpy-vga');
   const fd = process.eventfd();
-  const eventfd = eventfdOf(process as Process, fd);
+  const eventfd = eventfdOf(process, fd);
   let released = false;
   const wakeUp = () => {
     released = true;
