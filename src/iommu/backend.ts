@@ -27,8 +27,12 @@ export interface Dma {
   pinPages(iova: bigint, count: number, prot: number): PinnedPage[];
   /** Undoes {@link pinPages} (`vfio_unpin_pages`); stops at the first page that nothing is mapped at. */
   unpinPages(iova: bigint, count: number): void;
-  /** Copies out of user memory (`vfio_dma_rw`). */
-  dmaRead(iova: bigint, length: number): Buffer;
+  /**
+   * Copies out of user memory (`vfio_dma_rw`).
+   * @param target where to, for a device that has a buffer; a new one otherwise
+   * @returns the target
+   */
+  dmaRead(iova: bigint, length: number, target?: Buffer): Buffer;
   /** Copies into user memory. */
   dmaWrite(iova: bigint, bytes: Uint8Array): void;
 }

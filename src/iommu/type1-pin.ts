@@ -16,6 +16,11 @@ const fail = (errno: number): never => {
   throw new KernelError(errno);
 };
 
+/** IOVA of a page in a range. */
+function pageOf(iova: bigint, index: number): bigint {
+  return u64((iova & -PAGE_SIZE_64) + BigInt(index) * PAGE_SIZE_64);
+}
+
 /** Gives back everything that is pinned in a mapping. */
 export function releasePins(dma: Type1Dma): void {
   dma.memory.chargeLocked(-dma.pins.size);
@@ -47,6 +52,7 @@ export class Type1DeviceDma implements Dma {
   constructor(readonly iommu: Type1Iommu) {}
 
   /**
+   * The offset of an IOVA in its page is ignored.
    * @throws EACCES in a container of version 1
    * @throws EINVAL while no device is open that can unpin; for a page that is not mapped
    * @throws EPERM for access that the mapping does not grant
@@ -59,7 +65,7 @@ export class Type1DeviceDma implements Dma {
     const pages: PinnedPage[] = [];
     try {
       while (pages.length < count) {
-        const at = u64(iova + BigInt(pages.length) * PAGE_SIZE_64);
+        const at = pageOf(iova, pages.length);
         const dma = iommu.mappings.find(at, PAGE_SIZE_64) ?? fail(Errno.EINVAL);
         if ((dma.prot & prot) !== prot) fail(Errno.EPERM);
         pages.push(pin(dma, at));
@@ -74,7 +80,7 @@ export class Type1DeviceDma implements Dma {
   unpinPages(iova: bigint, count: number): void {
     if (!this.iommu.v2) return;
     for (let i = 0; i < count; i++) {
-      const at = u64(iova + BigInt(i) * PAGE_SIZE_64);
+      const at = pageOf(iova, i);
       const dma = this.iommu.mappings.find(at, PAGE_SIZE_64);
       if (!dma) return;
       unpin(dma, at);
@@ -86,13 +92,12 @@ export class Type1DeviceDma implements Dma {
    * @throws EPERM in a mapping that may not be read, or whose process has ended
    * @throws EFAULT when the memory cannot be had
    */
-  dmaRead(iova: bigint, length: number): Buffer {
-    const bytes = Buffer.allocUnsafe(length);
+  dmaRead(iova: bigint, length: number, target = Buffer.allocUnsafe(length)): Buffer {
     this.#chunks(iova, length, IOMMU_READ, (dma, vaddr, done, chunk) => {
       const view = dma.memory.view?.(vaddr, chunk, false);
-      bytes.set(view ?? dma.memory.read(vaddr, chunk), done);
+      target.set(view ?? dma.memory.read(vaddr, chunk), done);
     });
-    return bytes;
+    return target;
   }
 
   /** Same errors; EPERM also in a mapping that may not be written. What precedes an error is written. */

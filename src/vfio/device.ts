@@ -204,8 +204,8 @@ export class VfioDevice extends Device implements DmaUser {
    * Reads user memory by its IOVA (`vfio_dma_rw`).
    * @throws EINVAL when nobody has the device open; what the IOMMU says
    */
-  dmaRead(iova: bigint, length: number): Buffer {
-    return this.dma_.dmaRead(iova, length);
+  dmaRead(iova: bigint, length: number, target?: Buffer): Buffer {
+    return this.dma_.dmaRead(iova, length, target);
   }
 
   /** Same errors as {@link dmaRead}. */
