@@ -12,7 +12,7 @@ import type { DriverCore } from './core.js';
 import type { DeviceDriver } from './driver.js';
 import { Kobject } from './kobject.js';
 import { type ModuleParameter, type ModuleParameters, parametersGroup } from './param.js';
-import type { KernelProfile } from './profile.js';
+import type { Architecture, KernelProfile } from './profile.js';
 import { ueventWriteOnly } from './uevent.js';
 
 /** The facts of a compiled module. All optional: a module may be known by name only. */
@@ -42,6 +42,8 @@ export function configured<T extends object>(value: Configured<T>, profile: Kern
  */
 export interface ModuleDefinition<T = unknown> {
   readonly name: string;
+  /** Exists for this processor only. */
+  readonly arch?: Architecture;
   readonly depends?: Configured<readonly ModuleDefinition[]>;
   readonly parameters?: Configured<readonly ModuleParameter[]>;
   /** Runs the module's init function. */

@@ -74,7 +74,8 @@ export class Machine {
     this.loader = new ModuleLoader(this.core, options.images);
     this.loader.addBuiltin(iommuBuiltin, this.iommu);
     this.loader.addBuiltin(miscBuiltin, new Misc(this.core));
-    for (const definition of modules) this.define(definition);
+    const { arch } = this.core.profile;
+    for (const definition of modules) if ((definition.arch ?? arch) === arch) this.define(definition);
     this.namespace = new Namespace(now);
     this.namespace.mount('sys', this.core.sysfs, SYSFS_MAGIC);
     this.namespace.setMagic(this.core.debugfs, DEBUGFS_MAGIC);

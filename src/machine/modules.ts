@@ -11,12 +11,14 @@ import { iommufdModule } from '../iommu/iommufd.js';
 import { kvmIntelModule, kvmModule } from '../kvm/core.js';
 import { mdevModule } from '../mdev/core.js';
 import { vfioModule } from '../vfio/core.js';
+import { vfioIommuSpaprTceModule } from '../vfio/tce-module.js';
 import { vfioIommuType1Module } from '../vfio/type1-module.js';
 
 export const modules: readonly ModuleDefinition[] = [
   iommufdModule,
   vfioModule,
   vfioIommuType1Module,
+  vfioIommuSpaprTceModule,
   mdevModule,
   mttyModule,
   mdpyModule,

@@ -170,7 +170,7 @@ export const VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP = 4;
 
 /** struct vfio_iommu_spapr_tce_info: argsz, flags, dma32 window start and size, then for v2 struct ddw. */
 export const SPAPR_TCE_INFO_MINSZ = 16;
-export const SPAPR_TCE_INFO_SIZE = 40;
+export const SPAPR_TCE_INFO_SIZE = 32;
 export const VFIO_IOMMU_SPAPR_INFO_DDW = 1;
 
 export interface SpaprTceInfo {
@@ -202,3 +202,39 @@ export const SPAPR_TCE_CREATE_START_ADDR = 32;
 
 /** struct vfio_iommu_spapr_tce_remove: argsz, flags, start_addr (64). */
 export const SPAPR_TCE_REMOVE_SIZE = 16;
+
+export function decodeSpaprMemory(bytes: Buffer): {
+  argsz: number;
+  flags: number;
+  vaddr: bigint;
+  size: bigint;
+} {
+  return {
+    argsz: bytes.readUInt32LE(0),
+    flags: bytes.readUInt32LE(4),
+    vaddr: bytes.readBigUInt64LE(8),
+    size: bytes.readBigUInt64LE(16),
+  };
+}
+
+export interface SpaprTceCreate {
+  argsz: number;
+  flags: number;
+  pageShift: number;
+  windowSize: bigint;
+  levels: number;
+}
+
+export function decodeSpaprTceCreate(bytes: Buffer): SpaprTceCreate {
+  return {
+    argsz: bytes.readUInt32LE(0),
+    flags: bytes.readUInt32LE(4),
+    pageShift: bytes.readUInt32LE(8),
+    windowSize: bytes.readBigUInt64LE(16),
+    levels: bytes.readUInt32LE(24),
+  };
+}
+
+export function decodeSpaprTceRemove(bytes: Buffer): { argsz: number; flags: number; start: bigint } {
+  return { argsz: bytes.readUInt32LE(0), flags: bytes.readUInt32LE(4), start: bytes.readBigUInt64LE(8) };
+}
