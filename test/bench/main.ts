@@ -15,6 +15,7 @@ import { type CandidateName, Candidates, candidateNames } from './candidates.js'
 import { Interrupted, interrupt, run } from './child.js';
 import { packageRoot } from './compile.js';
 import { placements } from './cpus.js';
+import { iommuTable, measureIommu } from './iommu.js';
 import { Measurement, type Plan } from './measure.js';
 import { coldTable, ratioTable, skippedLines, targetTable, timeTable, tripTable } from './report.js';
 import { Samples } from './samples.js';
@@ -147,6 +148,8 @@ async function bench(options: Options): Promise<void> {
   if (load > BUSY) console.log(`others are at work (load ${load.toFixed(1)}): expect outliers`);
   const samples = new Samples();
   await new Measurement(plan, candidates, caller, samples, progress).run();
+  progress('IOMMU, in process');
+  const iommu = measureIommu(options.quick ? 100_000 : 1_000_000);
   progress('');
   const list = targets(samples, plan.scale);
   write(options.json, {
@@ -160,6 +163,7 @@ async function bench(options: Options): Promise<void> {
     targets: list.map((target) => ({ ...target, met: isMet(target) ?? null })),
     roundTrips: samples.roundTrips,
     idle: samples.idle,
+    iommu,
     skipped: samples.skipped,
     samples: samples.all,
   });
@@ -170,6 +174,7 @@ async function bench(options: Options): Promise<void> {
     'Requests that somebody waited for, warm',
     tripTable(samples) ?? 'not known: the daemon has no kernel/debug/mdevfs/ops',
   );
+  section('IOMMU, in process', iommuTable(iommu));
   section('Targets', targetTable(list));
   const left = skippedLines(samples);
   if (left.length > 0) console.log(`\n${left.join('\n')}`);
