@@ -32,6 +32,7 @@ const SEEK = { set: 0, cur: 1, end: 2, data: 3, hole: 4 } as const;
 /** Bytes of a directory entry before its name. */
 const DIRENT_HEADER = 19;
 const MAX_COUNT = 0x7ffff000;
+const ANONYMOUS_MODE = 0o600;
 /** Pages that a process without privileges may lock. */
 const MEMLOCK_PAGES = 2048;
 
@@ -308,7 +309,9 @@ export class Process implements Caller {
   }
 
   fstat(fd: number): Stat {
-    return this.#file(fd).node.getattr();
+    const { node } = this.#file(fd);
+    // A file without a name is of no type at all.
+    return node === anonymous ? { ...node.getattr(), mode: ANONYMOUS_MODE, nlink: 1 } : node.getattr();
   }
 
   /** @throws EINVAL for anything but a link */

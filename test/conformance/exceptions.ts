@@ -57,20 +57,37 @@ const aboveSysfs = new Set([
   'dup read',
 ]);
 
+/** Whether a step could not be made because its file was never opened. */
+const isWithoutFile = (unsupported: string | undefined): boolean =>
+  unsupported?.endsWith('nothing opened it') === true;
+
 const machineExceptions: readonly StepException[] = [
   {
-    reason:
-      'the machine has no KVM and no hand-made device nodes yet, and nothing follows from files that were not opened',
+    reason: 'the machine has no hand-made device nodes, and nothing follows from files that were not opened',
     over: process,
     matches: (step, { errno, unsupported }, { withoutDev }) =>
       namesDev(step)
-        ? step.op === 'open' && (errno === 'ENXIO' || errno === 'ENOENT')
-        : withoutDev && (step.op === 'note' || unsupported?.endsWith('nothing opened it') === true),
+        ? step.op === 'open' &&
+          errno === 'ENOENT' &&
+          !/"\/dev\/(vfio|iommu|kvm)/.test(JSON.stringify(step.args))
+        : withoutDev && isWithoutFile(unsupported),
+  },
+  {
+    reason: 'an emulated process has no working directory',
+    over: process,
+    matches: ({ op, args }) => op === 'getcwd' || (args as { path?: unknown } | null)?.path === '.',
+  },
+  {
+    reason: 'no signals are sent in process: the kernel logs who is interrupted in its wait for a device',
+    over: process,
+    matches: ({ op, lines }) =>
+      op === 'note' && JSON.stringify(lines ?? []).includes('blocked until device is released'),
   },
   {
     reason: 'pipes, sockets and other file systems are not emulated in process',
     over: process,
-    matches: ({ op }, { unsupported }) => unsupported !== undefined && aboveSysfs.has(op),
+    matches: ({ op }, { unsupported }) =>
+      unsupported !== undefined && !isWithoutFile(unsupported) && aboveSysfs.has(op),
   },
   {
     reason: 'inotify is not emulated in process',

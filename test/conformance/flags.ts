@@ -27,6 +27,7 @@ const openFlags: Readonly<Record<string, number>> = {
 
 export const O_RDONLY = openFlags.O_RDONLY!;
 export const O_WRONLY = openFlags.O_WRONLY!;
+export const O_RDWR = openFlags.O_RDWR!;
 export const O_DIRECTORY = openFlags.O_DIRECTORY!;
 export const O_NONBLOCK = openFlags.O_NONBLOCK!;
 export const O_CREAT = openFlags.O_CREAT!;

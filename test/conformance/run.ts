@@ -8,7 +8,7 @@ import { ArmedEventfds } from './armed.js';
 import type { Host } from './host.js';
 import { RecorderFiles } from './recorder-files.js';
 import type { Case } from './recording.js';
-import { type Sys, Unsupported } from './sys.js';
+import { type Sys, type SysChild, Unsupported } from './sys.js';
 
 /** A step needs a descriptor that an earlier step failed to open. */
 export class NoDescriptor extends Error {}
@@ -36,6 +36,11 @@ export class Run {
   openDevice: string | undefined;
   /** Where the config region of that device is. */
   config = 0;
+  /** Processes that hold files of the case. */
+  readonly children: SysChild[] = [];
+  /** Where a file is mapped, and the list that a request filled in last. */
+  mapping: bigint | undefined;
+  list: bigint | undefined;
   /** How many eventfds steps of the case made. */
   eventfds = 0;
   readonly armed = new ArmedEventfds();
@@ -96,6 +101,16 @@ export class Run {
     return fd;
   }
 
+  /** The descriptor of that name, without taking it for the one that a step without a name means. */
+  peek(name: unknown): number {
+    const recent = this.#recent;
+    try {
+      return this.fd(name);
+    } finally {
+      this.#recent = recent;
+    }
+  }
+
   /** The number that a named descriptor has in its own process; this is no use of it. */
   numberOf(name: string): number {
     const fd = this.#fds.get(name);
@@ -139,6 +154,8 @@ export class Run {
   }
 
   end(): void {
+    for (const child of this.children.splice(0)) child.exit();
+    if (this.mapping !== undefined) this.sys.munmap?.(this.mapping);
     for (const fd of [...this.#fds.values(), ...this.#held]) {
       try {
         this.sys.close(fd);

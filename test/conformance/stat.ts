@@ -7,6 +7,7 @@
 import type { SysStat } from './sys.js';
 
 const types: ReadonlyMap<number, string> = new Map([
+  [0, 'anon'],
   [0o040000, 'dir'],
   [0o100000, 'file'],
   [0o120000, 'link'],

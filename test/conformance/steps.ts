@@ -108,7 +108,7 @@ export async function replayCase({ sys, host, over }: System, recording: Case): 
 function quietly(run: Run, action: UnrecordedAction, context: StepContext): Sleeps<unknown> {
   const ignore = (): void => {};
   try {
-    if (action.do === 'hold') return run.hold(run.sys.open(action.path, action.flags));
+    if (action.do !== 'create' && action.do !== 'remove') return inPassing(run, action);
     const [path, text] =
       action.do === 'create'
         ? [`${action.type}/create`, action.uuid]
@@ -120,6 +120,33 @@ function quietly(run: Run, action: UnrecordedAction, context: StepContext): Slee
     return undefined;
   }
 }
+
+/** Other things that the recorder did to its files between two steps. */
+function inPassing(run: Run, action: Exclude<UnrecordedAction, { do: 'create' | 'remove' }>): unknown {
+  switch (action.do) {
+    case 'hold':
+      return run.hold(run.sys.open(action.path, action.flags));
+    case 'dup':
+      return run.name(action.name, run.call('dup')(run.peek(action.fd)));
+    case 'close':
+      run.sys.close(run.peek(action.fd));
+      return run.forget(action.fd);
+    case 'fork':
+      return run.children.push(run.call('fork')());
+    case 'exit':
+      return run.children.pop()?.exit();
+    case 'map':
+      run.mapping = run.call('mapFile')(run.peek(action.fd), MAP_SHARED, PAGE, action.offset);
+      return run.call('memory')().write(run.mapping, Buffer.from(action.text));
+    case 'unmap':
+      run.call('munmap')(run.mapping ?? 0n);
+      run.mapping = undefined;
+  }
+  return undefined;
+}
+
+const MAP_SHARED = 1;
+const PAGE = 4096;
 
 /** Does in another way what an excused step was to do and what the following ones count on. */
 function insteadOf(run: Run, step: Step): void {

@@ -16,7 +16,16 @@ export type UnrecordedAction =
   | { do: 'create'; uuid: string; type: string }
   | { do: 'remove'; uuid: string }
   /** Opens a path and keeps it open to the end of the case. */
-  | { do: 'hold'; path: string; flags: number };
+  | { do: 'hold'; path: string; flags: number }
+  /** Another descriptor of a file, which the recording knows by its number. */
+  | { do: 'dup'; fd: string; name: string }
+  | { do: 'close'; fd: string }
+  /** A child process that only holds the files there are; and its end. */
+  | { do: 'fork' }
+  | { do: 'exit' }
+  /** Maps a page of a file, with text in it; and takes the mapping away. */
+  | { do: 'map'; fd: string; offset: number; text: string }
+  | { do: 'unmap' };
 
 const virtual = '/sys/devices/virtual';
 export const sampleTypes: Readonly<Record<string, string>> = {
@@ -40,6 +49,22 @@ const known: Readonly<Record<string, Readonly<Record<number, UnrecordedAction[]>
   'uev.failed_creates': {
     0: [...creates(mtty2, ...upTo(12)), ...creates(sampleTypes.mdpy!, 20, 21, 22, 23)],
   },
+  'group.fork_dup': {
+    3: [{ do: 'dup', fd: 'fd1', name: 'dup' }, { do: 'fork' }],
+    4: [{ do: 'close', fd: 'dup' }],
+    5: [{ do: 'exit' }],
+  },
+  'group.other_process': { 8: [{ do: 'exit' }] },
+  'life.remove_two_fds': {
+    8: [{ do: 'dup', fd: 'fd3', name: 'dup' }, { do: 'fork' }],
+    13: [{ do: 'close', fd: 'dup' }],
+    14: [{ do: 'exit' }],
+  },
+  'life.remove_with_mmap': {
+    7: [{ do: 'map', fd: 'fd3', offset: 4096, text: 'abcd' }],
+    11: [{ do: 'unmap' }],
+  },
+  'kvm.group': { 11: [{ do: 'dup', fd: 'fd4', name: 'unnamed 9' }], 14: [{ do: 'close', fd: 'unnamed 9' }] },
   'ids.allocation': { 13: [{ do: 'hold', path: '/dev/vfio/9', flags: 2 }] },
 };
 

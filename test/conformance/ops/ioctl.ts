@@ -27,21 +27,30 @@ export const ioctlOperations: Operations = {
       return 0;
     }
     if (typeof args.in === 'string') return withStructure(run, operands);
-    const fd = run.fd(args.fd);
+    const fd = fileOf(run, operands);
     return after(run.call('ioctl')(fd, parseRequest(args.req), Number(args.arg ?? 0)), (result) =>
       named(run, operands, result),
     );
   },
 };
 
+/** A step without a descriptor is about the file that was opened or used last, and to open another is no use of one. */
+function fileOf(run: Run, { args }: Operands): number {
+  const opens = args.req === 'KVM_CREATE_DEVICE' || giveDescriptor.test(String(args.req));
+  return opens ? run.peek(args.fd) : run.fd(args.fd);
+}
+
 function withStructure(run: Run, operands: Operands): Sleeps<unknown> {
   const { args } = operands;
   const structure = new Structure(run, operands);
-  const fd = run.fd(args.fd);
+  const fd = fileOf(run, operands);
   const memory = run.call('memory')();
   userMemory(memory, USER_MEMORY, USER_MEMORY_SIZE);
   const filled = structure.filledAddress;
-  if (filled !== undefined && filled >= LOWEST) userMemory(memory, filled & -BigInt(PAGE), PAGE);
+  if (filled !== undefined && filled >= LOWEST) {
+    userMemory(memory, filled & -BigInt(PAGE), PAGE);
+    run.list = filled;
+  }
   // The recorder's structure was followed by other memory of its own.
   const length = structure.bytes.length;
   const place = memory.map(Math.ceil(length / PAGE) * PAGE + PAGE);

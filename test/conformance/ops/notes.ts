@@ -5,13 +5,12 @@
  */
 
 import { after, type Sleeps } from '../../../src/lib/sleep.js';
-import { errnoOf, nameOfErrno } from '../errno-names.js';
-import { O_WRONLY } from '../flags.js';
 import type { Step } from '../recording.js';
-import { NothingToCheck, type Run, settle } from '../run.js';
+import { NothingToCheck, type Run } from '../run.js';
 import { type Sys, Unsupported } from '../sys.js';
 import { namesIn, type Operation, readText } from './operation.js';
 import { raceNote } from './race.js';
+import { moduleNote, vfioNotes } from './vfio-notes.js';
 import { inotifyNote } from './wait.js';
 
 const DEVICES = '/sys/bus/mdev/devices';
@@ -24,7 +23,9 @@ const byFields: Readonly<Record<string, Note>> = {
   events: (run) => {
     const events = run.takeEvents();
     if (events === undefined) throw new Unsupported('uevents cannot be heard here');
-    return { events: events.map((event) => event.filter((line) => !line.startsWith('SEQNUM='))) };
+    return {
+      events: events.map((event) => withoutPid(event.filter((line) => !line.startsWith('SEQNUM=')))),
+    };
   },
   'group,uuid,vfio_dev': (run, { uuid }) => {
     run.device = String(uuid);
@@ -48,17 +49,17 @@ const byFields: Readonly<Record<string, Note>> = {
   },
   names: (run) => ({ names: run.buffered }),
   ev: (run, { text }) => ({ ev: inotifyNote(run, text ?? '') }),
-  r: (run, { text }) => after(shell(run, text ?? ''), (status) => ({ r: [status] })),
+  r: (run, step) =>
+    moduleNote(run, step) ?? after(shell(run, step.text ?? ''), (status) => ({ r: [status] })),
   lines: (run, { text }) => {
     if (!text?.startsWith('kmsg')) throw new NothingToCheck('the mounts of the recorder');
     if (run.recording.steps.some(({ counts }) => counts))
       throw new NothingToCheck('the kernel log of a race');
     const lines = run.host.takeLog();
     if (lines === undefined) throw new Unsupported('there is no kernel log here');
-    return { lines };
+    return { lines: withoutPid(lines) };
   },
-  'blocked,result': blocking,
-  'blocked,ms,result': blocking,
+  ...vfioNotes,
   'create_results,remove_results,winners_per_round': raceNote,
   errors: raceNote,
   counts: raceNote,
@@ -78,8 +79,16 @@ export function recordedNote(step: Step): unknown {
   const { op, text, args, ms, ...fields } = step;
   void [op, text, args, ms];
   const r = fields.r;
-  return Array.isArray(r) ? { ...fields, r: [r[0]] } : fields;
+  if (Array.isArray(r) && !text?.includes('process')) return { ...fields, r: [r[0]] };
+  if (Array.isArray(fields.lines)) return { ...fields, lines: withoutPid(fields.lines) };
+  return Array.isArray(fields.events) ? { ...fields, events: fields.events.map(withoutPid) } : fields;
 }
+
+/** Process ids, and the numbers of their files, are other ones in each run. */
+const withoutPid = (lines: string[]): string[] =>
+  lines.map((line) =>
+    line.replace(/^(PID=|STATS_PATH=.*\/|KVM: debugfs: duplicate directory )[-\d]+$/, '$1'),
+  );
 
 const deviceOf = (uuid: string): string => `${DEVICES}/${uuid}`;
 const groupOf = (sys: Sys, uuid: string): string =>
@@ -116,35 +125,4 @@ function shell(run: Run, text: string): Sleeps<number> {
   if (command === 'rmmod' && name) return run.host.unloadModule(name);
   if (command === 'modprobe' && name) return run.host.loadModule(name, parameters);
   throw new NothingToCheck('a command that only looks');
-}
-
-/** "remove", "unbind": a write that blocks; "... finally": what came of it. */
-async function blocking(run: Run, step: Step): Promise<Record<string, unknown>> {
-  const text = step.text ?? '';
-  const name = text.split(' ')[0]!;
-  const device = run.device ?? '';
-  const pending = text.endsWith('finally')
-    ? run.pending.get(name)
-    : run.start(name, write(run, name, device));
-  if (!pending) throw new Unsupported(`no ${name} was begun`);
-  await settle(text.endsWith('finally') ? 50 : 0);
-  if (!pending.settled) return { blocked: true, result: null };
-  return {
-    blocked: false,
-    result: await pending.result.then(
-      () => 0,
-      (error) => nameOfErrno(errnoOf(error) ?? 0),
-    ),
-  };
-}
-
-/** The driver's file goes by the real path of the device: the bus link may be gone already. */
-function write(run: Run, name: string, uuid: string): Sleeps<unknown> {
-  const [path, data] =
-    name === 'unbind'
-      ? [`/sys/bus/mdev/drivers/mtty/unbind`, uuid]
-      : [`/sys/devices/virtual/mtty/mtty/${uuid}/remove`, '1'];
-  const fd = run.hold(run.sys.open(path, O_WRONLY));
-  const bytes = Buffer.from(data);
-  return run.sys.writeLater ? run.sys.writeLater(fd, bytes) : run.sys.write(fd, bytes);
 }

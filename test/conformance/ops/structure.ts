@@ -149,7 +149,7 @@ function descriptor(run: Run, given: unknown): number {
   if (number < 0 || number >= CLOSED) return number;
   const name = number < STANDARD ? 'standard' : `unnamed ${number}`;
   if (!run.has(name)) {
-    if (number < STANDARD) run.name(name, run.sys.open('/sys', O_RDONLY), number);
+    if (number < STANDARD) run.name(name, run.sys.open('/dev/null', O_RDONLY), number);
     else run.name(name, run.call('eventfd')(), number);
   }
   return run.numberOf(name);

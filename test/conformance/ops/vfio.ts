@@ -102,6 +102,9 @@ export const vfioOperations: Operations = {
     return shown;
   },
 
+  /** The steps that follow are marked, and made in a process of their own. */
+  'fork: ioctl from another mm': () => null,
+
   getfl: status,
   'getfl,getfd': status,
   'VmLck/VmPin': (run) => [String(run.call('locked')() * 4), '0'],
