@@ -32,6 +32,7 @@ const SEEK = { set: 0, cur: 1, end: 2, data: 3, hole: 4 } as const;
 /** Bytes of a directory entry before its name. */
 const DIRENT_HEADER = 19;
 const MAX_COUNT = 0x7ffff000;
+const MAP_SHARED = 1;
 const ANONYMOUS_MODE = 0o600;
 /** Pages that a process without privileges may lock. */
 const MEMLOCK_PAGES = 2048;
@@ -135,7 +136,9 @@ export class Process implements Caller {
   mmap(fd: number, prot: number, flags: number, length = PAGE_SIZE, offset = 0): bigint {
     const file = this.#open(fd);
     if (!file.device?.mmap) return vfsMmap(file, prot, flags);
-    if (length === 0 || offset % PAGE_SIZE !== 0) throw new KernelError(Errno.EINVAL);
+    // Devices map their own memory, of which there are no private copies.
+    if (length === 0 || offset % PAGE_SIZE !== 0 || !(flags & MAP_SHARED))
+      throw new KernelError(Errno.EINVAL);
     const { device } = file;
     const memory = file.device.mmap(offset, length);
     device.get();

@@ -18,6 +18,8 @@ export interface StepException {
 export interface StepContext {
   /** Whether a device file could not be opened earlier in the case. */
   withoutDev: boolean;
+  /** Whether a PCI function was to be taken from its driver or given to one that is not there. */
+  withoutDriver: boolean;
 }
 
 const process: readonly Transport[] = ['process'];
@@ -25,6 +27,10 @@ const mount: readonly Transport[] = ['mount', 'direct', 'fuse-native'];
 
 /** Whether a step is about a device file. */
 export const namesDev = ({ args }: Step): boolean => /"\/dev\//.test(JSON.stringify(args ?? null));
+
+/** Whether a step is about the driver of a PCI function. */
+export const namesPciDriver = ({ args }: Step): boolean =>
+  /\/sys\/bus\/pci\/devices\/[^/]*\/driver\//.test(JSON.stringify(args ?? null));
 
 /** Operations whose answer comes from the VFS before a file system is asked. */
 const aboveSysfs = new Set([
@@ -71,6 +77,12 @@ const machineExceptions: readonly StepException[] = [
           errno === 'ENOENT' &&
           !/"\/dev\/(vfio|iommu|kvm)/.test(JSON.stringify(step.args))
         : withoutDev && isWithoutFile(unsupported),
+  },
+  {
+    reason:
+      'the machine has no e1000e and no vfio-pci, and nothing follows from a PCI function that has no driver',
+    over: process,
+    matches: (step, _got, { withoutDriver }) => withoutDriver || namesPciDriver(step),
   },
   {
     reason: 'an emulated process has no working directory',

@@ -8,7 +8,7 @@ import { after, asleep, type Sleeps } from '../../src/lib/sleep.js';
 import { difference, type Outcome, sameOutcome, sameValue, show, showOutcome } from './compare.js';
 import { Unrecoverable } from './data.js';
 import { errnoOf, nameOfErrno } from './errno-names.js';
-import { namesDev, type StepContext, stepException } from './exceptions.js';
+import { namesDev, namesPciDriver, type StepContext, stepException } from './exceptions.js';
 import type { Host, Transport } from './host.js';
 import { descriptorOperations } from './ops/descriptors.js';
 import { ioctlOperations } from './ops/ioctl.js';
@@ -67,7 +67,7 @@ export async function replayCase({ sys, host, over }: System, recording: Case): 
   const run = new Run(sys, host, recording);
   const before = unrecorded(recording);
   const results: StepResult[] = [];
-  const context = { withoutDev: false };
+  const context = { withoutDev: false, withoutDriver: false };
   const child = new Set<string>();
   host.takeUevents();
   host.takeLog();
@@ -93,6 +93,7 @@ export async function replayCase({ sys, host, over }: System, recording: Case): 
           judged.verdict = 'excused';
           judged.reason = excuse.reason;
           context.withoutDev ||= namesDev(step);
+          context.withoutDriver ||= namesPciDriver(step);
           insteadOf(run, step);
         }
       }
@@ -126,6 +127,8 @@ function inPassing(run: Run, action: Exclude<UnrecordedAction, { do: 'create' | 
   switch (action.do) {
     case 'hold':
       return run.hold(run.sys.open(action.path, action.flags));
+    case 'chmod':
+      return run.sys.chmod(action.path, action.mode);
     case 'dup':
       return run.name(action.name, run.call('dup')(run.peek(action.fd)));
     case 'close':

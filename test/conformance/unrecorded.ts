@@ -17,6 +17,7 @@ export type UnrecordedAction =
   | { do: 'remove'; uuid: string }
   /** Opens a path and keeps it open to the end of the case. */
   | { do: 'hold'; path: string; flags: number }
+  | { do: 'chmod'; path: string; mode: number }
   /** Another descriptor of a file, which the recording knows by its number. */
   | { do: 'dup'; fd: string; name: string }
   | { do: 'close'; fd: string }
@@ -64,6 +65,7 @@ const known: Readonly<Record<string, Readonly<Record<number, UnrecordedAction[]>
     7: [{ do: 'map', fd: 'fd3', offset: 4096, text: 'abcd' }],
     11: [{ do: 'unmap' }],
   },
+  'iommu.rlimit_memlock': { 2: [{ do: 'chmod', path: '/dev/vfio/7', mode: 0o666 }] },
   'kvm.group': { 11: [{ do: 'dup', fd: 'fd4', name: 'unnamed 9' }], 14: [{ do: 'close', fd: 'unnamed 9' }] },
   'ids.allocation': { 13: [{ do: 'hold', path: '/dev/vfio/9', flags: 2 }] },
 };

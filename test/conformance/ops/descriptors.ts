@@ -27,8 +27,10 @@ export const descriptorOperations: Operations = {
     return name ?? 'a descriptor';
   },
   close(run, { args }) {
-    run.sys.close(run.fd(args.fd));
-    run.forget(args.fd);
+    // Files without a name go by the recorder's number.
+    const name = typeof args.fd === 'number' ? run.recorder.name(args.fd) : args.fd;
+    run.sys.close(run.fd(name));
+    run.forget(name);
   },
   read: (run, { args }) => run.sys.read(run.fd(args.fd), Number(args.n)),
   pread: (run, { args }) => run.sys.pread(run.fd(args.fd), Number(args.n), Number(args.off)),

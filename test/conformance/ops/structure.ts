@@ -15,6 +15,8 @@ const IOVA_RANGES_POINTER = 16;
 /** The feature in VFIO_DEVICE_FEATURE's flags, and where MIG_DEVICE_STATE has its stream. */
 const FEATURE_MIG_DEVICE_STATE = 2;
 const MIG_DATA_FD = 12;
+const IOMMU_FAULT_QUEUE_ALLOC = 0x3b8e;
+const FAULT_FD = 12;
 
 /** Numbers that no file ever had: the recorder passed them for a closed one. */
 const CLOSED = 900;
@@ -31,6 +33,13 @@ function descriptorsIn(request: unknown, bytes: Buffer): number[] {
   return Array.from({ length: count }, (_, index) => VFIO_IRQ_SET_HEADER + 4 * index);
 }
 
+/** Where a request returns a descriptor that the recording has no name for, and its name here. */
+function newDescriptor(request: unknown, recorded: Buffer): [at: number, name: string] | undefined {
+  if (Number(request) === IOMMU_FAULT_QUEUE_ALLOC) return [FAULT_FD, 'fault_fd'];
+  if (request !== 'VFIO_DEVICE_FEATURE' || recorded.length < MIG_DATA_FD + 4) return undefined;
+  return recorded.readUInt16LE(4) === FEATURE_MIG_DEVICE_STATE ? [MIG_DATA_FD, 'data_fd'] : undefined;
+}
+
 /** A recorded structure on its way into a call and back. */
 export class Structure {
   readonly bytes: Buffer;
@@ -44,7 +53,10 @@ export class Structure {
   ) {
     const { in: input } = operands.args;
     const [, length] = /^(\d+) bytes$/.exec(String(input)) ?? [];
-    this.bytes = length === undefined ? Buffer.from(String(input), 'hex') : Buffer.alloc(Number(length), 'x');
+    this.bytes =
+      length === undefined
+        ? Buffer.from(String(input), 'hex')
+        : abbreviated(operands.args.req, Number(length));
     this.#replaceDescriptors();
     this.pointee = this.#attribute();
   }
@@ -96,12 +108,7 @@ export class Structure {
     const { step, args } = operands;
     if (typeof step.out !== 'string') return out;
     const recorded = Buffer.from(step.out, 'hex');
-    const isState =
-      args.req === 'VFIO_DEVICE_FEATURE' &&
-      recorded.length >= MIG_DATA_FD + 4 &&
-      recorded.readUInt16LE(4) === FEATURE_MIG_DEVICE_STATE;
-    const at = isState ? MIG_DATA_FD : 4;
-    const name = isState ? 'data_fd' : step.newfd;
+    const [at, name] = newDescriptor(args.req, recorded) ?? [4, step.newfd];
     if (typeof name !== 'string' || out.readInt32LE(at) < 0 || recorded.readInt32LE(at) < 0) return out;
     run.name(name, run.sys.ownFd?.(out.readInt32LE(at)) ?? out.readInt32LE(at));
     recorded.copy(out, at, at, at + 4);
@@ -112,7 +119,7 @@ export class Structure {
     const { args } = this.operands;
     for (const at of descriptorsIn(args.req, this.bytes)) {
       const number = this.bytes.readInt32LE(at);
-      const fd = descriptor(this.run, args.fdarg ?? this.run.recorder.name(number) ?? number);
+      const fd = descriptor(this.run, args.fdarg ?? number);
       this.#replace(at, (own) => own.writeInt32LE(fd), 4);
     }
   }
@@ -141,16 +148,26 @@ export class Structure {
 
 /**
  * This run's number for the recorder's.
- * @param given the name of a file, or a number that no recorded step gave: an eventfd, or none
+ * @param given the name of a file, or the number of one that the recording has no name for
  */
 function descriptor(run: Run, given: unknown): number {
   if (typeof given === 'string') return run.numberOf(given);
   const number = Number(given);
   if (number < 0 || number >= CLOSED) return number;
-  const name = number < STANDARD ? 'standard' : `unnamed ${number}`;
-  if (!run.has(name)) {
-    if (number < STANDARD) run.name(name, run.sys.open('/dev/null', O_RDONLY), number);
-    else run.name(name, run.call('eventfd')(), number);
-  }
+  const known = run.recorder.name(number);
+  if (known) return run.numberOf(known);
+  // Where eventfds are made in steps of their own, a number that is not among them is a closed one.
+  if (run.eventfds > 0) return CLOSED + number;
+  const name = `unnamed ${number}`;
+  if (number < STANDARD) run.name(name, run.sys.open('/dev/null', O_RDONLY), number);
+  else run.name(name, run.call('eventfd')(), number);
   return run.numberOf(name);
+}
+
+/** What was written down as a length only: a name that is too long, or a structure that says its size. */
+function abbreviated(request: unknown, length: number): Buffer {
+  if (request === 'VFIO_GROUP_GET_DEVICE_FD') return Buffer.alloc(length, 'x');
+  const bytes = Buffer.alloc(length);
+  bytes.writeUInt32LE(length);
+  return bytes;
 }
