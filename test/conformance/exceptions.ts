@@ -69,6 +69,12 @@ const isWithoutFile = (unsupported: string | undefined): boolean =>
 
 const machineExceptions: readonly StepException[] = [
   {
+    reason:
+      'the machine has no e1000e and no vfio-pci, and nothing follows from a PCI function that has no driver',
+    over: process,
+    matches: (step, _got, { withoutDriver }) => withoutDriver || namesPciDriver(step),
+  },
+  {
     reason: 'the machine has no hand-made device nodes, and nothing follows from files that were not opened',
     over: process,
     matches: (step, { errno, unsupported }, { withoutDev }) =>
@@ -77,12 +83,6 @@ const machineExceptions: readonly StepException[] = [
           errno === 'ENOENT' &&
           !/"\/dev\/(vfio|iommu|kvm)/.test(JSON.stringify(step.args))
         : withoutDev && isWithoutFile(unsupported),
-  },
-  {
-    reason:
-      'the machine has no e1000e and no vfio-pci, and nothing follows from a PCI function that has no driver',
-    over: process,
-    matches: (step, _got, { withoutDriver }) => withoutDriver || namesPciDriver(step),
   },
   {
     reason: 'an emulated process has no working directory',

@@ -8,20 +8,13 @@ import { after, asleep, type Sleeps } from '../../src/lib/sleep.js';
 import { difference, type Outcome, sameOutcome, sameValue, show, showOutcome } from './compare.js';
 import { Unrecoverable } from './data.js';
 import { errnoOf, nameOfErrno } from './errno-names.js';
-import { namesDev, namesPciDriver, type StepContext, stepException } from './exceptions.js';
+import { namesDev, namesPciDriver, stepException } from './exceptions.js';
 import type { Host, Transport } from './host.js';
 import { descriptorOperations } from './ops/descriptors.js';
 import { ioctlOperations } from './ops/ioctl.js';
 import { metadataOperations } from './ops/metadata.js';
 import { note, recordedNote } from './ops/notes.js';
-import {
-  FailedAt,
-  FailedWithOut,
-  type Operands,
-  type Operations,
-  WithOut,
-  writeFile,
-} from './ops/operation.js';
+import { FailedAt, FailedWithOut, type Operands, type Operations, WithOut } from './ops/operation.js';
 import { pathOperations } from './ops/paths.js';
 import { vfioOperations } from './ops/vfio.js';
 import { nextUuid, vfsOperations } from './ops/vfs.js';
@@ -29,7 +22,8 @@ import { waitOperations } from './ops/wait.js';
 import type { Case, Step } from './recording.js';
 import { NoDescriptor, NothingToCheck, Run } from './run.js';
 import { type Sys, Unsupported } from './sys.js';
-import { type UnrecordedAction, unrecorded } from './unrecorded.js';
+import { unrecorded } from './unrecorded.js';
+import { quietly } from './unseen.js';
 
 const operations: Operations = {
   ...descriptorOperations,
@@ -104,52 +98,6 @@ export async function replayCase({ sys, host, over }: System, recording: Case): 
   }
   return results;
 }
-
-/** What the recorder did unseen. If it fails here, the steps that follow will tell. */
-function quietly(run: Run, action: UnrecordedAction, context: StepContext): Sleeps<unknown> {
-  const ignore = (): void => {};
-  try {
-    if (action.do !== 'create' && action.do !== 'remove') return inPassing(run, action);
-    const [path, text] =
-      action.do === 'create'
-        ? [`${action.type}/create`, action.uuid]
-        : [`/sys/bus/mdev/devices/${action.uuid}/remove`, '1'];
-    const written = writeFile(run.sys, path, 1, Buffer.from(text));
-    return asleep(written) ? written.catch(ignore) : written;
-  } catch {
-    context.withoutDev ||= action.do === 'hold';
-    return undefined;
-  }
-}
-
-/** Other things that the recorder did to its files between two steps. */
-function inPassing(run: Run, action: Exclude<UnrecordedAction, { do: 'create' | 'remove' }>): unknown {
-  switch (action.do) {
-    case 'hold':
-      return run.hold(run.sys.open(action.path, action.flags));
-    case 'chmod':
-      return run.sys.chmod(action.path, action.mode);
-    case 'dup':
-      return run.name(action.name, run.call('dup')(run.peek(action.fd)));
-    case 'close':
-      run.sys.close(run.peek(action.fd));
-      return run.forget(action.fd);
-    case 'fork':
-      return run.children.push(run.call('fork')());
-    case 'exit':
-      return run.children.pop()?.exit();
-    case 'map':
-      run.mapping = run.call('mapFile')(run.peek(action.fd), MAP_SHARED, PAGE, action.offset);
-      return run.call('memory')().write(run.mapping, Buffer.from(action.text));
-    case 'unmap':
-      run.call('munmap')(run.mapping ?? 0n);
-      run.mapping = undefined;
-  }
-  return undefined;
-}
-
-const MAP_SHARED = 1;
-const PAGE = 4096;
 
 /** Does in another way what an excused step was to do and what the following ones count on. */
 function insteadOf(run: Run, step: Step): void {

@@ -26,7 +26,9 @@ export type UnrecordedAction =
   | { do: 'exit' }
   /** Maps a page of a file, with text in it; and takes the mapping away. */
   | { do: 'map'; fd: string; offset: number; text: string }
-  | { do: 'unmap' };
+  | { do: 'unmap' }
+  /** Writes ranges where the last list was asked for. */
+  | { do: 'list'; ranges: readonly (readonly [start: bigint, last: bigint])[] };
 
 const virtual = '/sys/devices/virtual';
 export const sampleTypes: Readonly<Record<string, string>> = {
@@ -65,6 +67,7 @@ const known: Readonly<Record<string, Readonly<Record<number, UnrecordedAction[]>
     7: [{ do: 'map', fd: 'fd3', offset: 4096, text: 'abcd' }],
     11: [{ do: 'unmap' }],
   },
+  'iommufd.ioctls': { 53: [{ do: 'list', ranges: [[0x30000n, 0x3fffffffn]] }] },
   'iommu.rlimit_memlock': { 2: [{ do: 'chmod', path: '/dev/vfio/7', mode: 0o666 }] },
   'kvm.group': { 11: [{ do: 'dup', fd: 'fd4', name: 'unnamed 9' }], 14: [{ do: 'close', fd: 'unnamed 9' }] },
   'ids.allocation': { 13: [{ do: 'hold', path: '/dev/vfio/9', flags: 2 }] },
