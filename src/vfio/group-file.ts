@@ -68,7 +68,7 @@ export class VfioGroupFile extends CharFile {
   /** @throws EINVAL for a structure that is too small; ENODEV when the group's devices are gone */
   #getStatus(arg: UserPointer): number {
     if (arg.read(GROUP_STATUS_SIZE).readUInt32LE(0) < GROUP_STATUS_SIZE) fail(Errno.EINVAL);
-    if (!this.group.vdev) fail(Errno.ENODEV);
+    if (this.group.isDead) fail(Errno.ENODEV);
     const flags = Buffer.alloc(4);
     flags.writeUInt32LE(VFIO_GROUP_FLAGS_VIABLE | (this.#iommu ? VFIO_GROUP_FLAGS_CONTAINER_SET : 0));
     arg.write(flags, 4);
@@ -82,7 +82,7 @@ export class VfioGroupFile extends CharFile {
   #setContainer(arg: UserPointer, caller: Caller): number {
     const file = caller.fget(arg.read(4).readInt32LE(0));
     if (this.#iommu) fail(Errno.EINVAL);
-    if (!this.group.vdev) fail(Errno.ENODEV);
+    if (this.group.isDead) fail(Errno.ENODEV);
     if (file instanceof VfioContainer) {
       file.attach(this);
       this.#iommu = file;
@@ -111,6 +111,8 @@ export class VfioGroupFile extends CharFile {
     if (!vdev || !matches(vdev, name)) return fail(Errno.ENODEV);
     const file = new VfioDeviceFile(vdev, this);
     try {
+      // An iommufd may be taken from a group whose device is open; then that device cannot be opened again.
+      if (!this.#iommu) fail(Errno.EINVAL);
       file.openInGroup(this);
     } catch (error) {
       vdev.putRegistration();

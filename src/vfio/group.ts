@@ -23,6 +23,8 @@ export class VfioGroup extends Device {
   boundDevices = 0;
   /** The device in the group, until it is unregistered. */
   vdev: VfioDevice | undefined = undefined;
+  /** Whether the group has lost its devices for good: not while one that was taken away is still open. */
+  isDead = false;
   private minorUsers_ = 1;
 
   constructor(
@@ -73,6 +75,7 @@ export function vfioNoiommuGroupAlloc(vfio: VfioCore, device: Device): VfioGroup
 
 /** Undoes {@link vfioNoiommuGroupAlloc}: the IOMMU group goes first, the node after it. */
 export function vfioDeviceRemoveGroup(group: VfioGroup, device: Device): Sleeps<void> {
+  group.isDead = true;
   group.owned.removeDevice(device);
   group.opened?.devicesGone();
   return after(group.del(), () => group.putMinor());
