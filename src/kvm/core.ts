@@ -11,7 +11,8 @@ import { type Caller, CharFile, type UserPointer } from '../base/file.js';
 import { miscBuiltin } from '../base/misc.js';
 import type { Module, ModuleDefinition } from '../base/module.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import type { Sleeps } from '../lib/sleep.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import { after, type Sleeps } from '../lib/sleep.js';
 import {
   decodeDeviceAttr,
   KVM_API_VERSION,
@@ -44,6 +45,8 @@ export class Kvm {
   /** How many VMs there have been. */
   created = 0;
   #device: Device | undefined;
+  /** `/sys/kernel/debug/kvm`: a directory for each VM. */
+  #debugfs: KernfsDir | undefined;
 
   constructor(readonly module: Module) {}
 
@@ -55,14 +58,21 @@ export class Kvm {
     return this.#device!;
   }
 
+  get debugfs(): KernfsDir {
+    return this.#debugfs!;
+  }
+
   /** The processor's module brings up the node (`kvm_init`). */
   register(): void {
+    this.#debugfs = this.module.core.debugfs.addDir('kvm');
     const misc = this.module.import(miscBuiltin);
     this.#device = misc.register({ name: 'kvm', minor: KVM_MINOR, open: () => new KvmFile(this) });
   }
 
   deregister(): Sleeps<void> {
-    return this.module.import(miscBuiltin).deregister(this.misc);
+    return after(this.module.import(miscBuiltin).deregister(this.misc), () =>
+      this.module.core.debugfs.removeChild('kvm'),
+    );
   }
 
   /** KVM_CHECK_EXTENSION: 0 for what is not there. */

@@ -5,6 +5,7 @@
  */
 
 import { type Caller, CharFile, type UserMemory, type UserPointer } from '../base/file.js';
+import type { KernfsDir } from '../kernfs/dir.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
   CREATE_DEVICE_SIZE,
@@ -28,6 +29,8 @@ export class KvmVm extends CharFile {
   /** Process and descriptor that made the VM, as its directory in debugfs is named. */
   id = '';
   readonly #pid: number;
+  /** The VM's directory, whose statistics are not modelled. */
+  #debugfs: KernfsDir | undefined;
   /** The VFIO device, of which there is one. */
   vfio: KvmVfio | undefined;
   readonly tables = new Set<SpaprTceTable>();
@@ -44,9 +47,13 @@ export class KvmVm extends CharFile {
 
   /** The VM has its descriptor, which is part of its name. */
   created(fd: number): void {
+    const { kvm } = this;
     this.id = `${this.#pid}-${fd}`;
-    this.kvm.created++;
-    this.kvm.vms.add(this);
+    // The VM of an earlier descriptor of that number may live on in its devices.
+    if (kvm.debugfs.has(this.id)) kvm.module.core.log.print(`KVM: debugfs: duplicate directory ${this.id}`);
+    else this.#debugfs = kvm.debugfs.addDir(this.id);
+    kvm.created++;
+    kvm.vms.add(this);
     this.#announce('create');
   }
 
@@ -94,7 +101,7 @@ export class KvmVm extends CharFile {
       `COUNT=${kvm.vms.size}`,
       `EVENT=${event}`,
       `PID=${this.#pid}`,
-      `STATS_PATH=/kvm/${this.id}`,
+      ...(this.#debugfs ? [`STATS_PATH=/kvm/${this.id}`] : []),
     ]);
   }
 
@@ -102,6 +109,7 @@ export class KvmVm extends CharFile {
     const { kvm } = this;
     kvm.vms.delete(this);
     this.#announce('destroy');
+    if (this.#debugfs) kvm.debugfs.removeChild(this.id);
     kvm.module.references--;
   }
 }

@@ -31,7 +31,7 @@ const fail = (errno: number): never => {
 
 export class VfioDeviceFile extends CharFile {
   /** The VM that this file was added to. */
-  kvm: object | undefined;
+  kvm: CharFile | undefined;
   override readonly name: string | undefined;
   #access = false;
 

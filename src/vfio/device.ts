@@ -11,6 +11,7 @@ import type { DeviceClass } from '../base/class.js';
 import type { DriverCore } from '../base/core.js';
 import { Device } from '../base/device.js';
 import { after, type Sleeps } from '../lib/sleep.js';
+import type { CharFile } from '../base/file.js';
 import type { Module } from '../base/module.js';
 import type { Dma, DmaUser, PinnedPage } from '../iommu/backend.js';
 import type { IommufdAccess } from '../iommu/iommufd-access.js';
@@ -37,7 +38,7 @@ export interface DmaGrant {
 interface Opened {
   /** How often the device is open. */
   count: number;
-  readonly kvm: object | undefined;
+  readonly kvm: CharFile | undefined;
   readonly module: Module | undefined;
   readonly grant: DmaGrant;
 }
@@ -102,7 +103,7 @@ export class VfioDevice extends Device implements DmaUser {
   }
 
   /** The VM that the device's file or its group was added to, from before openDevice on. */
-  get kvm(): object | undefined {
+  get kvm(): CharFile | undefined {
     return this.opened_?.kvm;
   }
 
@@ -120,7 +121,7 @@ export class VfioDevice extends Device implements DmaUser {
    * @param grant how the device gets at user memory
    * @throws what `grant` and the driver's openDevice throw
    */
-  open(kvm: object | undefined, grant: () => DmaGrant): void {
+  open(kvm: CharFile | undefined, grant: () => DmaGrant): void {
     if (this.opened_) {
       this.opened_.count++;
       return;
@@ -128,11 +129,14 @@ export class VfioDevice extends Device implements DmaUser {
     const { module } = this.device.driver?.options ?? {};
     const opened = { count: 1, kvm, module, grant: grant() };
     this.opened_ = opened;
+    // The VM lives at least as long as the device is open.
+    kvm?.get();
     try {
       this.ops.openDevice?.(this);
     } catch (error) {
       this.opened_ = undefined;
       opened.grant.end();
+      kvm?.put();
       throw error;
     }
     if (module) module.references++;
@@ -173,6 +177,7 @@ export class VfioDevice extends Device implements DmaUser {
     this.ops.closeDevice?.(this);
     this.opened_ = undefined;
     opened.grant.end();
+    opened.kvm?.put();
     if (opened.module) opened.module.references--;
   }
 

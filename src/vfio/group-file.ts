@@ -28,7 +28,7 @@ const fail = (errno: number): never => {
 
 export class VfioGroupFile extends CharFile {
   /** The VM that this file was added to. */
-  kvm: object | undefined;
+  kvm: CharFile | undefined;
   #iommu: VfioContainer | IommufdCtx | undefined;
   /** Devices that are open and use the container. */
   #users = 0;

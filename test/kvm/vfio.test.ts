@@ -163,3 +163,19 @@ t.test('on a pSeries a table of DMA addresses goes with a group of the VM', asyn
   t.throws(() => attr(process, vfio, SET_TCE, group, group), { code: 'EINVAL' });
   t.equal(attr(process, vfio, SET_TCE, group, table), 0);
 });
+
+t.test('an open device keeps the VM that it was opened for', async (t) => {
+  const { process, events } = machine();
+  const { vm: fd, vfio } = vm(process);
+  const group = process.open('/dev/vfio/0', O_RDWR);
+  attr(process, vfio, ADD, group);
+  const container = process.open('/dev/vfio/vfio', O_RDWR);
+  process.ioctl(group, VFIO_GROUP_SET_CONTAINER, int(container));
+  process.ioctl(container, VFIO_SET_IOMMU, 1);
+  const device = process.ioctl(group, VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${UUID}\0`)) as number;
+  process.close(fd);
+  process.close(vfio);
+  t.equal(events.length, 1);
+  process.close(device);
+  t.equal(events[1], 'change CREATED=1 COUNT=0 EVENT=destroy');
+});
