@@ -134,12 +134,15 @@ export class IommufdAccess extends IommufdObject implements Dma, TableUser {
    * @throws EINVAL for no bytes and for a range that is being unmapped; EOVERFLOW beyond the last IOVA
    * @throws ENOENT while not attached, and when not everything is mapped; EPERM for what may not be read; EFAULT
    */
-  dmaRead(iova: bigint, length: number): Buffer {
+  dmaRead(iova: bigint, length: number, target?: Buffer): Buffer {
     const pieces: Buffer[] = [];
     this.#copy(iova, length, false, (area, from, bytes) => {
       pieces.push(area.pages.read(area.byteOf(from), bytes));
     });
-    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    if (!target) return bytes;
+    bytes.copy(target);
+    return target;
   }
 
   /** Copies into user memory, as far as it comes before an error. Same errors as {@link dmaRead}. */
