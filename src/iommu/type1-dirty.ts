@@ -52,12 +52,11 @@ export function verifyBitmap({ pgsize, size: bytes, data }: DirtyBitmap, size: b
  */
 export function trackDirty(dma: Type1Dma): void {
   if (dma.size / PAGE_SIZE_64 > MAX_PAGES) throw new KernelError(Errno.EINVAL);
-  dma.dirty = new Set();
-  for (const iova of dma.pins.keys()) markDirty(dma, iova);
+  dma.dirty = new Set(dma.pins.keys());
 }
 
 /** Marks pages from the one at `iova` to the one at `iova` + `length` - 1. */
-export function markDirty(dma: Type1Dma, iova: bigint, length = 1n): void {
+export function markDirty(dma: Type1Dma, iova: bigint, length: bigint): void {
   if (!dma.dirty) return;
   const last = Number(u64(iova + length - 1n - dma.iova) / PAGE_SIZE_64);
   for (let page = Number(u64(iova - dma.iova) / PAGE_SIZE_64); page <= last; page++) dma.dirty.add(page);

@@ -24,8 +24,8 @@ export const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 export class Type1Dma extends RbNode<Type1Dma> {
   /** iova + size, 0 at the end of the address space. */
   readonly end: bigint;
-  /** Pinned pages by their IOVA. */
-  readonly pins = new Map<bigint, Pin>();
+  /** Pinned pages by their index in the mapping. */
+  readonly pins = new Map<number, Pin>();
   /** Indexes of dirty pages; undefined while nobody tracks them. */
   dirty: Set<number> | undefined = undefined;
 

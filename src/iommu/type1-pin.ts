@@ -10,7 +10,7 @@ import { type Dma, IOMMU_READ, IOMMU_WRITE, type PinnedPage } from './backend.js
 import type { Type1Iommu } from './type1.js';
 import { type Type1Dma, u64 } from './type1-dma.js';
 import { markDirty } from './type1-dirty.js';
-import { PAGE_SIZE_64, pinUserPage } from './user-page.js';
+import { PAGE_SIZE, PAGE_SIZE_64, pinUserPage, ViewedPage } from './user-page.js';
 
 const fail = (errno: number): never => {
   throw new KernelError(errno);
@@ -27,25 +27,64 @@ export function releasePins(dma: Type1Dma): void {
   dma.pins.clear();
 }
 
-function pin(dma: Type1Dma, iova: bigint): PinnedPage {
-  const known = dma.pins.get(iova);
-  if (known) {
-    known.references++;
-    return known.page;
+/** Pages of a mapping: `count` of them from the one at `index`. */
+interface Run {
+  readonly dma: Type1Dma;
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The part of a range, from its page `done` on, that one mapping has; undefined where nothing is mapped. */
+function runAt({ mappings }: Type1Iommu, iova: bigint, done: number, count: number): Run | undefined {
+  const at = pageOf(iova, done);
+  const dma = mappings.find(at, PAGE_SIZE_64);
+  if (!dma) return undefined;
+  const index = Number((at - dma.iova) / PAGE_SIZE_64);
+  return { dma, index, count: Math.min(count - done, Number(dma.size / PAGE_SIZE_64) - index) };
+}
+
+/** The memory behind a run, if all of it can be pinned and reached in one piece. */
+function viewOf({ memory, vaddr, prot }: Type1Dma, index: number, count: number): Buffer | undefined {
+  const address = u64(vaddr + BigInt(index) * PAGE_SIZE_64);
+  try {
+    return memory.view?.(address, count * PAGE_SIZE, (prot & IOMMU_WRITE) !== 0);
+  } catch (error) {
+    if (error instanceof KernelError) return undefined;
+    throw error;
   }
-  const page = pinUserPage(dma.memory, u64(dma.vaddr + iova - dma.iova), (dma.prot & IOMMU_WRITE) !== 0);
-  dma.memory.chargeLocked(1);
-  dma.pins.set(iova, { page, references: 1 });
-  markDirty(dma, iova);
-  return page;
+}
+
+/** Pins the pages of a run one after the other, up to the first that cannot be. */
+function pinRun({ dma, index, count }: Run, pages: PinnedPage[]): void {
+  const { memory, pins, dirty, prot } = dma;
+  const view = viewOf(dma, index, count);
+  for (let i = 0; i < count; i++) {
+    const known = pins.get(index + i);
+    if (known) {
+      known.references++;
+      pages.push(known.page);
+      continue;
+    }
+    const page = view
+      ? new ViewedPage(view, i * PAGE_SIZE)
+      : pinUserPage(memory, u64(dma.vaddr + BigInt(index + i) * PAGE_SIZE_64), (prot & IOMMU_WRITE) !== 0);
+    memory.chargeLocked(1);
+    pins.set(index + i, { page, references: 1 });
+    dirty?.add(index + i);
+    pages.push(page);
+  }
 }
 
 /** A page that is not pinned stays so. */
-function unpin(dma: Type1Dma, iova: bigint): void {
-  const known = dma.pins.get(iova);
-  if (!known || --known.references > 0) return;
-  dma.pins.delete(iova);
-  dma.memory.chargeLocked(-1);
+function unpinRun({ dma: { memory, pins }, index, count }: Run): void {
+  let unpinned = 0;
+  for (let i = index; i < index + count; i++) {
+    const known = pins.get(i);
+    if (!known || --known.references > 0) continue;
+    pins.delete(i);
+    unpinned++;
+  }
+  memory.chargeLocked(-unpinned);
 }
 
 export class Type1DeviceDma implements Dma {
@@ -65,10 +104,9 @@ export class Type1DeviceDma implements Dma {
     const pages: PinnedPage[] = [];
     try {
       while (pages.length < count) {
-        const at = pageOf(iova, pages.length);
-        const dma = iommu.mappings.find(at, PAGE_SIZE_64) ?? fail(Errno.EINVAL);
-        if ((dma.prot & prot) !== prot) fail(Errno.EPERM);
-        pages.push(pin(dma, at));
+        const run = runAt(iommu, iova, pages.length, count) ?? fail(Errno.EINVAL);
+        if ((run.dma.prot & prot) !== prot) fail(Errno.EPERM);
+        pinRun(run, pages);
       }
     } catch (error) {
       this.unpinPages(iova, pages.length);
@@ -79,11 +117,11 @@ export class Type1DeviceDma implements Dma {
 
   unpinPages(iova: bigint, count: number): void {
     if (!this.iommu.v2) return;
-    for (let i = 0; i < count; i++) {
-      const at = pageOf(iova, i);
-      const dma = this.iommu.mappings.find(at, PAGE_SIZE_64);
-      if (!dma) return;
-      unpin(dma, at);
+    for (let done = 0; done < count; ) {
+      const run = runAt(this.iommu, iova, done, count);
+      if (!run) return;
+      unpinRun(run);
+      done += run.count;
     }
   }
 

@@ -20,20 +20,25 @@ export const PAGE_SIZE_64 = 4096n;
 export function pinUserPage(memory: UserMemory, address: bigint, write: boolean): PinnedPage {
   if (memory.gone) throw new KernelError(Errno.ENODEV);
   const view = memory.view?.(address, PAGE_SIZE, write);
-  if (view) return new ViewedPage(view);
+  if (view) return new ViewedPage(view, 0);
   memory.read(address, 1);
   return new RemotePage(memory, address);
 }
 
-class ViewedPage implements PinnedPage {
-  constructor(readonly bytes: Buffer) {}
+/** Memory that can be reached, and where the page is in it. */
+export class ViewedPage implements PinnedPage {
+  constructor(
+    readonly bytes: Buffer,
+    readonly start: number,
+  ) {}
 
   read(offset: number, length: number): Buffer {
-    return Buffer.from(this.bytes.subarray(offset, offset + length));
+    const from = this.start + offset;
+    return Buffer.from(this.bytes.subarray(from, Math.min(from + length, this.start + PAGE_SIZE)));
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    this.bytes.set(bytes.subarray(0, PAGE_SIZE - offset), offset);
+    this.bytes.set(bytes.subarray(0, PAGE_SIZE - offset), this.start + offset);
   }
 }
 

@@ -81,10 +81,7 @@ function capDmaAvail(avail: number, next: number): Buffer {
   return bytes;
 }
 
-/**
- * The chain of a container without iova ranges.
- * @param shown whether it follows the info, so that it has to point to places in that
- */
+/** The chain of a container without iova ranges, as it follows the info. */
 export function encodeType1Caps(caps: {
   pgsize: bigint;
   maxDirtyBitmapSize: bigint;
