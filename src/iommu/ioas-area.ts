@@ -5,7 +5,8 @@
 
 import { Interval } from '../lib/interval-map.js';
 import { IOMMU_READ, IOMMU_WRITE } from './backend.js';
-import { type IoasPages, PAGE_SIZE } from './ioas-pages.js';
+import type { IoasPages } from './ioas-pages.js';
+import { PAGE_SIZE_64 as PAGE_SIZE } from './user-page.js';
 
 /** A piece of user memory that is going to be mapped. It holds a reference to the pages. */
 export interface PagesSlice {
@@ -57,7 +58,7 @@ export class IoasArea extends Interval<IoasArea> {
     const hex = (value: bigint) => `0x${value.toString(16)}`;
     const { start, length, pages, startByte, prot } = this;
     const may = `${prot & IOMMU_READ ? 'r' : '-'}${prot & IOMMU_WRITE ? 'w' : '-'}`;
-    const pinned = pages.pinnedBetween(this.pageOf(start), this.pageOf(this.last));
+    const pinned = pages.heldBetween(this.pageOf(start), this.pageOf(this.last));
     return `iova=${hex(start)} length=${hex(length)} vaddr=${hex(pages.address + startByte)} prot=${may} pinned=${pinned}`;
   }
 }

@@ -8,7 +8,7 @@ import { Errno, KernelError } from '../lib/errno.js';
 import type { IntervalMap } from '../lib/interval-map.js';
 import type { IovaRange } from '../uapi/iommufd.js';
 import type { IoasArea } from './ioas-area.js';
-import { PAGE_SIZE } from './ioas-pages.js';
+import { PAGE_SIZE_64 as PAGE_SIZE } from './user-page.js';
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const LOWEST = PAGE_SIZE;

@@ -3,31 +3,30 @@
  * request mapped, shared by every mapping that was copied or cut from it, and which of them devices hold.
  *
  * A page that is held counts as locked memory of its process, once however often it is held. The kernel counts nothing
- * for a process with CAP_IPC_LOCK; here its count goes up too, but has no limit. A held page is reached through its
- * address: where a process unmaps memory that a device holds, the kernel's device keeps the page, and this one faults.
+ * for a process with CAP_IPC_LOCK; here its count goes up too, but has no limit.
  * @module
  */
 
 import type { UserMemory } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { PinnedPage } from './backend.js';
+import { PAGE_SIZE_64 as PAGE_SIZE, pinUserPage } from './user-page.js';
 
-export const PAGE_SIZE = 4096n;
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
-/** A range of pages that some device holds, by the same bounds as often as `users` says. */
-interface PagesAccess {
-  readonly first: number;
-  readonly last: number;
-  users: number;
+interface HeldPage {
+  readonly page: PinnedPage;
+  /** Accesses with the page in their range. */
+  holders: number;
 }
 
 export class IoasPages {
   /** Mappings that need the pages. */
   #references = 1;
-  readonly #accesses = new Map<string, PagesAccess>();
-  /** Numbers of the pages that are held, and by how many accesses. */
-  readonly #pinned = new Map<number, number>();
+  /** Ranges that are held, as `first-last`, and how often each by the same bounds. */
+  readonly #accesses = new Map<string, number>();
+  /** The pages that are held, by their number. */
+  readonly #held = new Map<number, HeldPage>();
 
   private constructor(
     readonly memory: UserMemory,
@@ -56,20 +55,20 @@ export class IoasPages {
   /** Gives a reference back. With the last one, pages that a device should have let go are let go for it. */
   put(): void {
     if (--this.#references > 0) return;
-    if (this.#pinned.size > 0) this.memory.chargeLocked(-this.#pinned.size);
-    this.#pinned.clear();
+    if (this.#held.size > 0) this.memory.chargeLocked(-this.#held.size);
+    this.#held.clear();
     this.#accesses.clear();
   }
 
   /** How many pages from `first` to `last` are held. */
-  pinnedBetween(first: number, last: number): number {
+  heldBetween(first: number, last: number): number {
     let count = 0;
-    for (const index of this.#pinned.keys()) if (index >= first && index <= last) count++;
+    for (const index of this.#held.keys()) if (index >= first && index <= last) count++;
     return count;
   }
 
   /**
-   * Holds pages (`iopt_area_add_access`).
+   * Holds pages (`iopt_area_add_access`), all or none.
    * @param write whether the device is going to write
    * @throws EPERM for writing to what was mapped read-only; EFAULT for memory that is not there, or not writable
    * @throws ENOMEM beyond RLIMIT_MEMLOCK
@@ -77,30 +76,34 @@ export class IoasPages {
   addAccess(first: number, last: number, write: boolean): PinnedPage[] {
     if (write && !this.writable) throw new KernelError(Errno.EPERM);
     const key = `${first}-${last}`;
-    const access = this.#accesses.get(key);
-    if (access) access.users++;
-    else {
-      this.#pin(first, last);
-      this.#accesses.set(key, { first, last, users: 1 });
-    }
+    const users = this.#accesses.get(key) ?? 0;
+    if (users === 0) this.#hold(first, last);
+    this.#accesses.set(key, users + 1);
     const pages: PinnedPage[] = [];
-    for (let index = first; index <= last; index++) pages.push(this.#page(index));
+    for (let index = first; index <= last; index++) pages.push(this.#held.get(index)!.page);
     return pages;
   }
 
-  #pin(first: number, last: number): void {
+  #hold(first: number, last: number): void {
+    const { memory } = this;
+    const held: HeldPage[] = [];
     let pages = 0;
     for (let index = first; index <= last; index++) {
-      if (this.#pinned.has(index)) continue;
-      pages++;
-      const address = this.#addressOf(index);
-      const byte = this.memory.read(address, 1);
-      // Pages that may be written are pinned for writing, whatever this device wants.
-      if (this.writable) this.memory.write(address, byte);
+      const before = this.#held.get(index);
+      if (!before) pages++;
+      held.push(before ?? { page: this.#pin(index), holders: 0 });
     }
-    if (pages > 0) this.memory.chargeLocked(pages);
-    for (let index = first; index <= last; index++)
-      this.#pinned.set(index, (this.#pinned.get(index) ?? 0) + 1);
+    if (pages > 0) memory.chargeLocked(pages);
+    held.forEach((page, at) => {
+      page.holders++;
+      this.#held.set(first + at, page);
+    });
+  }
+
+  /** Pages that may be written are pinned for writing, whatever the device wants that pins them. */
+  #pin(index: number): PinnedPage {
+    if (this.memory.gone) throw new KernelError(Errno.EFAULT);
+    return pinUserPage(this.memory, this.address + BigInt(index) * PAGE_SIZE, this.writable);
   }
 
   /**
@@ -109,21 +112,24 @@ export class IoasPages {
    */
   removeAccess(first: number, last: number): boolean {
     const key = `${first}-${last}`;
-    const access = this.#accesses.get(key);
-    if (!access) return false;
-    if (--access.users > 0) return true;
-    this.#accesses.delete(key);
-    let unpinned = 0;
-    for (let index = first; index <= last; index++) {
-      const holders = this.#pinned.get(index)! - 1;
-      if (holders > 0) this.#pinned.set(index, holders);
-      else {
-        this.#pinned.delete(index);
-        unpinned++;
-      }
+    const users = this.#accesses.get(key);
+    if (users === undefined) return false;
+    if (users > 1) this.#accesses.set(key, users - 1);
+    else {
+      this.#accesses.delete(key);
+      this.#letGo(first, last);
     }
-    if (unpinned > 0) this.memory.chargeLocked(-unpinned);
     return true;
+  }
+
+  #letGo(first: number, last: number): void {
+    let pages = 0;
+    for (let index = first; index <= last; index++) {
+      if (--this.#held.get(index)!.holders > 0) continue;
+      this.#held.delete(index);
+      pages++;
+    }
+    if (pages > 0) this.memory.chargeLocked(-pages);
   }
 
   /** @throws EFAULT */
@@ -135,18 +141,5 @@ export class IoasPages {
   write(offset: bigint, bytes: Uint8Array): void {
     if (!this.writable) throw new KernelError(Errno.EPERM);
     this.memory.write(this.address + offset, bytes);
-  }
-
-  #page(index: number): PinnedPage {
-    const { memory } = this;
-    const address = this.#addressOf(index);
-    return {
-      read: (offset, length) => memory.read(address + BigInt(offset), length),
-      write: (offset, bytes) => memory.write(address + BigInt(offset), bytes),
-    };
-  }
-
-  #addressOf(index: number): bigint {
-    return this.address + BigInt(index) * PAGE_SIZE;
   }
 }

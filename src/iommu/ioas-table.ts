@@ -13,7 +13,7 @@ import type { IovaRange } from '../uapi/iommufd.js';
 import { IOMMU_WRITE } from './backend.js';
 import { IoasArea, type PagesSlice } from './ioas-area.js';
 import { chooseIova } from './ioas-iova.js';
-import { PAGE_SIZE } from './ioas-pages.js';
+import { PAGE_SIZE_64 as PAGE_SIZE } from './user-page.js';
 
 export const U64_MAX = 0xffff_ffff_ffff_ffffn;
 /** How often devices are asked to let go of an area that is unmapped. */

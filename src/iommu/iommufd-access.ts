@@ -8,10 +8,10 @@ import { Errno, KernelError } from '../lib/errno.js';
 import { type Dma, type DmaUser, IOMMU_READ, IOMMU_WRITE, type PinnedPage } from './backend.js';
 import type { Ioas } from './ioas.js';
 import type { IoasArea } from './ioas-area.js';
-import { PAGE_SIZE } from './ioas-pages.js';
 import { type TableUser, U64_MAX } from './ioas-table.js';
 import type { IommufdCtx } from './iommufd-ctx.js';
 import { IommufdObject } from './iommufd-object.js';
+import { PAGE_SIZE_64 as PAGE_SIZE } from './user-page.js';
 
 const fail = (errno: number): never => {
   throw new KernelError(errno);

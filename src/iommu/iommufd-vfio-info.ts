@@ -7,19 +7,19 @@
 import type { UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
-  encodeType1Info,
-  TYPE1_INFO_MINSZ,
-  TYPE1_INFO_SIZE,
-  VFIO_IOMMU_INFO_CAPS,
-  VFIO_IOMMU_INFO_PGSIZES,
-} from '../uapi/vfio-iommu.js';
-import {
   encodeDmaAvailCap,
   encodeIovaRangeCap,
   INFO_CAP_NEXT,
   IOVA_RANGE_CAP_SIZE,
   iovaRangeCapSize,
 } from '../uapi/vfio-info-cap.js';
+import {
+  encodeType1Info,
+  TYPE1_INFO_MINSZ,
+  TYPE1_INFO_SIZE,
+  VFIO_IOMMU_INFO_CAPS,
+  VFIO_IOMMU_INFO_PGSIZES,
+} from '../uapi/vfio-iommu.js';
 import type { IommufdCtx } from './iommufd-ctx.js';
 
 /** Every power of two from the size of a page. */

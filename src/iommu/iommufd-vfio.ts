@@ -26,9 +26,9 @@ import * as uapi from '../uapi/vfio-iommu.js';
 import { IOMMU_READ, IOMMU_WRITE } from './backend.js';
 import { IoasPages } from './ioas-pages.js';
 import { U64_MAX, type Unmapped } from './ioas-table.js';
-import { vfioIommuGetInfo } from './iommufd-vfio-info.js';
 import type { IommufdCmd } from './iommufd-cmd.js';
 import type { IommufdCtx } from './iommufd-ctx.js';
+import { vfioIommuGetInfo } from './iommufd-vfio-info.js';
 
 const fail = (errno: number): never => {
   throw new KernelError(errno);
