@@ -103,7 +103,7 @@ export class IommufdAccess extends IommufdObject implements Dma, TableUser {
         done = from;
         if (area.preventAccess || !isPaged(area, from, last)) fail(Errno.EINVAL);
         checkProt(area, write);
-        pinned.push(...area.pages.addAccess(area.pageOf(from), area.pageOf(to), write));
+        for (const page of area.pages.addAccess(area.pageOf(from), area.pageOf(to), write)) pinned.push(page);
         area.accesses++;
         done = to + 1n;
       });
