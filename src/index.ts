@@ -31,6 +31,13 @@ export { mdevRegisterParent, mdevUnregisterParent } from './mdev/parent.js';
 export { MdevType } from './mdev/type.js';
 export type { Attribute, BinAttribute } from './sysfs/attribute.js';
 export { AttributeGroup } from './sysfs/group.js';
+// The numbers and structures that user space and devices exchange.
+export * as iommufd from './uapi/iommufd.js';
+export * as kvm from './uapi/kvm.js';
+export * as vfio from './uapi/vfio.js';
+export * as vfioFeature from './uapi/vfio-feature.js';
+export * as vfioIommu from './uapi/vfio-iommu.js';
+export * as vfioIrq from './uapi/vfio-irq.js';
 export { vfioModule } from './vfio/core.js';
 export { VfioDevice } from './vfio/device.js';
 export type { VfioDeviceOps, VfioMigrationOps } from './vfio/device-ops.js';
