@@ -1,9 +1,9 @@
 /**
- * An emulated process: system calls on the trees of a machine, with a file table and credentials. The calls fail
- * with the errno that the real ones fail with; what blocks returns a promise.
+ * An emulated process: system calls on the trees of a machine, with a file table, memory and credentials. The calls fail
+ * with the errno that the real ones fail with; what blocks returns a promise. Those that take a descriptor are here.
  *
- * Modelled: what reaches sysfs, and the generic checks before it. Not modelled: pipes, inotify, and conflicts of
- * locks.
+ * Modelled: what reaches sysfs and character devices, and the generic checks before it. Not modelled: pipes, inotify, and
+ * conflicts of locks.
  * @module
  */
 
@@ -14,16 +14,15 @@ import type { Caller, CharFile } from '../base/file.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
 import { O_RDWR, PAGE_SIZE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../kernfs/file.js';
 import { FIRST_HASH } from '../kernfs/hash.js';
-import { KernfsLink } from '../kernfs/link.js';
-import { type KernfsNode, MAX_NON_LFS, S_IFMT, S_IFREG, type Stat } from '../kernfs/node.js';
-import { Xattrs } from '../kernfs/xattr.js';
+import { MAX_NON_LFS, type Stat } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import { DirectoryCalls } from './directory-calls.js';
 import type { Namespace } from './namei.js';
 import { openPath } from './open.js';
 import { anonymous, O_APPEND, O_CLOEXEC, OpenFile } from './open-file.js';
-import { assertOwner, type Credentials, inodePermission, MAY_READ, MAY_WRITE, ROOT } from './permission.js';
+import { chmodCommon, PathCalls } from './path-calls.js';
+import { type Credentials, ROOT } from './permission.js';
 import { ProcessMemory } from './user-memory.js';
 import { type IoctlArgument, userPointer } from './user-pointer.js';
 import { vfsFallocate, vfsFcntl, vfsIoctl, vfsMmap } from './vfs-calls.js';
@@ -61,19 +60,18 @@ function einval(): never {
   throw new KernelError(Errno.EINVAL);
 }
 
-export class Process implements Caller {
+export class Process extends PathCalls implements Caller {
   readonly #files = new Map<number, OpenFile>();
   readonly directories: DirectoryCalls;
-  readonly credentials: Credentials;
   readonly memory: ProcessMemory;
 
   constructor(
-    readonly namespace: Namespace,
+    namespace: Namespace,
     readonly devices: DeviceNumbers,
     readonly pid: number,
     { credentials = ROOT, memory }: ProcessOptions = {},
   ) {
-    this.credentials = credentials;
+    super(namespace, credentials);
     this.memory = memory ?? new ProcessMemory(credentials.uid === 0 ? undefined : MEMLOCK_PAGES);
     this.directories = new DirectoryCalls(namespace, credentials);
   }
@@ -287,119 +285,20 @@ export class Process implements Caller {
     return this.directories.mkdir(path, this.#directory(dirfd));
   }
 
-  exists(path: string): boolean {
-    try {
-      this.stat(path);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  /** Names in a directory, without `.` and `..`. */
-  list(path: string): string[] {
-    const node = this.#lookup(path);
-    if (!isDir(node)) throw new KernelError(Errno.ENOTDIR);
-    return [...node.entriesFrom(FIRST_HASH)].map(({ name }) => name);
-  }
-
-  stat(path: string): Stat {
-    return this.#lookup(path).getattr();
-  }
-
-  lstat(path: string): Stat {
-    return this.#lookup(path, false).getattr();
-  }
-
   fstat(fd: number): Stat {
     const { node } = this.#file(fd);
     // A file without a name is of no type at all.
     return node === anonymous ? { ...node.getattr(), mode: ANONYMOUS_MODE, nlink: 1 } : node.getattr();
   }
 
-  /** @throws EINVAL for anything but a link */
-  readlink(path: string): string {
-    const node = this.#lookup(path, false);
-    if (!(node instanceof KernfsLink)) throw new KernelError(Errno.EINVAL);
-    return node.readlink();
-  }
-
-  realpath(path: string): string {
-    return this.namespace.pathOf(this.#lookup(path));
-  }
-
-  /** @param mask an or of R_OK 4, W_OK 2, X_OK 1; 0 asks only whether the path is there */
-  access(path: string, mask: number): void {
-    const node = this.#lookup(path);
-    if (mask !== 0) inodePermission(node, mask, this.credentials);
-  }
-
-  chmod(path: string, mode: number): void {
-    this.#chmod(this.#lookup(path), mode);
-  }
-
   fchmod(fd: number, mode: number): void {
-    this.#chmod(this.#open(fd).node, mode);
-  }
-
-  #chmod(node: KernfsNode, mode: number): void {
-    assertOwner(node, this.credentials);
-    node.setattr({ mode });
-  }
-
-  chown(path: string, uid: number, gid: number, follow = true): void {
-    const node = this.#lookup(path, follow);
-    if (this.credentials.uid !== 0) throw new KernelError(Errno.EPERM);
-    node.setattr({ uid, gid });
-  }
-
-  /** @param atime, mtime in milliseconds since the epoch */
-  utimes(path: string, atime: number, mtime: number, follow = true): void {
-    const node = this.#lookup(path, follow);
-    assertOwner(node, this.credentials);
-    node.setattr({ atime, mtime });
-  }
-
-  /** @throws EISDIR, EINVAL for what has no size; EACCES without write permission; EFBIG */
-  truncate(path: string, length: number): void {
-    const node = this.#lookup(path);
-    if (isDir(node)) throw new KernelError(Errno.EISDIR);
-    if ((node.mode & S_IFMT) !== S_IFREG) throw new KernelError(Errno.EINVAL);
-    inodePermission(node, MAY_WRITE, this.credentials);
-    node.setattr({ size: length });
+    chmodCommon(this.#open(fd).node, mode, this.credentials);
   }
 
   ftruncate(fd: number, length: number): void {
     const file = this.#open(fd);
     if (!file.opened || !file.writable) throw new KernelError(Errno.EINVAL);
     file.node.setattr({ size: length });
-  }
-
-  getxattr(path: string, name: string, follow = true): Uint8Array {
-    const node = this.#lookup(path, follow);
-    if (name.startsWith('user.')) inodePermission(node, MAY_READ, this.credentials);
-    return node.xattrs.get(name);
-  }
-
-  setxattr(path: string, name: string, value: Uint8Array, flags = 0, follow = true): void {
-    const node = this.#lookup(path, follow);
-    if (this.credentials.uid !== 0) throw new KernelError(Errno.EPERM);
-    // Capabilities and access lists have a format, which is checked before the file system is asked.
-    if (name === 'security.capability' || name.startsWith('system.posix_acl_')) {
-      throw new KernelError(Errno.EINVAL);
-    }
-    Xattrs.assertSettable(name);
-    node.ownXattrs().set(name, value, flags);
-  }
-
-  listxattr(path: string, follow = true): string[] {
-    return this.#lookup(path, follow).xattrs.list();
-  }
-
-  removexattr(path: string, name: string, follow = true): void {
-    const node = this.#lookup(path, follow);
-    if (this.credentials.uid !== 0) throw new KernelError(Errno.EPERM);
-    node.xattrs.remove(name);
   }
 
   /** @throws EINVAL for a directory */
@@ -424,23 +323,9 @@ export class Process implements Caller {
     return this.#file(fd).position;
   }
 
-  /** What statx(2) tells beyond stat: whether the path is the root of a mount. */
-  isMountRoot(path: string): boolean {
-    return this.namespace.isMountRoot(this.#lookup(path));
-  }
-
-  /** Magic number of the file system that a path is in (statfs). */
-  fsMagic(path: string): number {
-    return this.namespace.magicOf(this.#lookup(path));
-  }
-
   /** The file status flags (F_GETFL). */
   flags(fd: number): number {
     return this.#file(fd).flags;
-  }
-
-  #lookup(path: string, follow = true): KernfsNode {
-    return this.namespace.lookup(path, this.credentials, follow);
   }
 
   #install(file: OpenFile): number {
