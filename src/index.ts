@@ -19,6 +19,7 @@ export { Device } from './base/device.js';
 export type { ModuleDefinition, ModuleImage } from './base/module.js';
 export type { Uevent, UeventAction } from './base/uevent.js';
 export { ueventMessage } from './base/uevent.js';
+export { SampleParent, sampleDepends } from './drivers/sample-parent.js';
 export type { Stat } from './kernfs/node.js';
 export { Errno, KernelError } from './lib/errno.js';
 export { checkFixture, type Fixture, FixtureError, parseFixture } from './machine/fixture.js';
