@@ -25,6 +25,8 @@ export interface DeviceDriverOptions<D extends Device = Device> {
   groups?: readonly KernfsTemplate[];
   /** Attribute groups of every device while it is bound. */
   devGroups?: readonly KernfsTemplate[];
+  /** Has no files to bind and unbind by hand. */
+  suppressBindAttrs?: boolean;
   /** Takes a device. Throws the errno of a device that it cannot drive. */
   probe?(device: D): void;
   /** Lets a device go; may sleep until its users have. */
@@ -37,6 +39,7 @@ const driverGroup = new AttributeGroup<DeviceDriver>({
     { name: 'bind', mode: 0o200, store: bindStore },
     { name: 'unbind', mode: 0o200, store: unbindStore },
   ],
+  isVisible: ({ options }, { name }) => name === 'uevent' || !options.suppressBindAttrs,
 });
 
 /** Links to the driver's devices; one whose removal sleeps has lost its link already. */

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { Errno, KernelError } from '../lib/errno.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
 import type { MdevDevice } from '../mdev/device.js';
 import type { Attribute } from '../sysfs/attribute.js';
@@ -61,7 +62,12 @@ function vgpuAttribute(
       },
     }),
     ...(bits & 0o222 && {
+      /** @throws EINVAL for a text that the type of the device does not take */
       store(mdev: MdevDevice, text: string) {
+        const { pattern } = asAttribute(owner.typeOf(mdev).attributes[path] ?? '');
+        if (pattern !== undefined && !new RegExp(`^(?:${pattern})\n?$`).test(text)) {
+          throw new KernelError(Errno.EINVAL);
+        }
         owner.write(mdev, path, text);
       },
     }),

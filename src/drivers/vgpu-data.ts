@@ -11,6 +11,8 @@ export interface VgpuAttribute {
   content: string;
   /** Octal digits. */
   mode: string;
+  /** Regular expression of what can be written, a last newline apart. */
+  pattern?: string | undefined;
 }
 
 export interface VgpuTypeData {

@@ -50,6 +50,11 @@ export function crossCheck(fixture: Fixture, modules?: Iterable<string>): string
     fixture.iommu.groups.map(({ id }) => String(id)),
   );
   faults.unique(
+    ['css', 'subchannels'],
+    'id',
+    (fixture.css?.subchannels ?? []).map(({ id }) => id),
+  );
+  faults.unique(
     ['mdevs'],
     'uuid',
     fixture.mdevs.map(({ uuid }) => uuid.toLowerCase()),
@@ -162,6 +167,8 @@ function checkVgpus({ vgpus, pci }: Fixture, faults: Faults): void {
 
 function checkModules(fixture: Fixture, known: Set<string>, faults: Faults): void {
   for (const { module } of fixture.vgpus) known.add(module);
+  if (fixture.ap) known.add('vfio_ap');
+  if (fixture.css) known.add('vfio_ccw');
   for (const { module, builtin } of fixture.pci?.drivers ?? []) if (module && !builtin) known.add(module);
   for (const [index, entry] of fixture.modules.entries()) {
     const name = typeof entry === 'string' ? entry : entry.name;

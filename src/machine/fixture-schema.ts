@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { plainDevice, rawNodes, sysPath } from './fixture-node.js';
 import { pci } from './fixture-pci.js';
+import { ap, css } from './fixture-s390.js';
 import { vgpu } from './fixture-vgpu.js';
 
 const moduleImage = z
@@ -103,6 +104,8 @@ export const fixtureSchema = z
       .describe('Other nodes, by path. Directories on the way are made.'),
     iommu: iommu.prefault({}),
     pci: pci.optional(),
+    ap: ap.optional(),
+    css: css.optional(),
     vgpus: z.array(vgpu).default([]).describe('Vendor drivers of mediated devices.'),
     mdevs: z
       .array(

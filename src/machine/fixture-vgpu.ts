@@ -7,6 +7,14 @@ import { z } from 'zod';
 import { octalMode } from './fixture-node.js';
 import { pciId, pciSetup } from './fixture-pci.js';
 
+function isRegExp(text: string): boolean {
+  try {
+    return new RegExp(text) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 const instances = z.int().positive();
 
 export const vgpuPolicy = z
@@ -44,6 +52,13 @@ export const vgpuAttribute = z.union([
   z.strictObject({
     content: z.string().describe('Its text; {uuid} and {type} are replaced.'),
     mode: octalMode.default('0444').describe('Its mode. What is written to a writable attribute is kept.'),
+    pattern: z
+      .string()
+      .refine(isRegExp, 'expected a regular expression')
+      .optional()
+      .describe(
+        'What can be written to it, as a regular expression for all of the text; anything else is EINVAL.',
+      ),
   }),
 ]);
 

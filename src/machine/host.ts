@@ -6,6 +6,9 @@
 
 import type { DriverCore } from '../base/core.js';
 import type { ModuleDefinition } from '../base/module.js';
+import { ChannelSubsystem } from '../drivers/css.js';
+import { vfioApModule } from '../drivers/vfio-ap.js';
+import { vfioCcwModule } from '../drivers/vfio-ccw.js';
 import { vgpuModule } from '../drivers/vgpu.js';
 import type { Iommu } from '../iommu/group.js';
 import { KernelError } from '../lib/errno.js';
@@ -33,6 +36,7 @@ export function buildHost(core: DriverCore, iommu: Iommu, fixture: Fixture): Hos
   const plain = new PlainHost(core);
   // The bus and its classes are there before anything that could take their names.
   const pci = fixture.pci && makePciBus(core, fixture.cpus, fixture.pci);
+  const css = fixture.css && at(['css'], () => new ChannelSubsystem(core, fixture.css!.subchannels));
   for (const name of fixture.builtinModules) BuiltinModule.named(core, name);
   for (const name of fixture.buses) plain.bus(name);
   for (const name of fixture.classes) plain.class(name);
@@ -46,7 +50,8 @@ export function buildHost(core: DriverCore, iommu: Iommu, fixture: Fixture): Hos
   for (const [path, node] of Object.entries(fixture.nodes)) {
     at(['nodes', path], () => nodes.addPath(belowSys(path), node));
   }
-  return { pci, modules: [...drivers, ...fixture.vgpus.map(vgpuModule)] };
+  const s390 = [...(fixture.ap ? [vfioApModule(fixture.ap)] : []), ...(css ? [vfioCcwModule(css)] : [])];
+  return { pci, modules: [...drivers, ...fixture.vgpus.map(vgpuModule), ...s390] };
 }
 
 /** Builds a part, and names its place when that fails. */

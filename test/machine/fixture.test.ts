@@ -22,9 +22,10 @@ const vgpu = {
   types: [{ name: 'a', instances: 1 }],
 };
 
-for (const file of ['fixtures/samples.json', 'fixtures/nvidia-t4.json', 'fixtures/default.json']) {
+for (const name of ['samples', 'nvidia-t4', 'default', 'clients', 's390x']) {
+  const file = `fixtures/${name}.json`;
   t.test(`${file} has no faults`, async (t) => {
-    t.match(fixtureFile(file), { kernel: 'full', arch: 'x86_64' });
+    t.match(fixtureFile(file), { name, kernel: 'full', arch: name === 's390x' ? 's390x' : 'x86_64' });
   });
 }
 
@@ -73,6 +74,19 @@ for (const [what, fixture, ...faults] of [
     'modules[1].name: expected a string, got nothing',
     'modules[1].nam: unknown key (did you mean "name"?)',
     'modules[2]: expected a string or an object, got 3',
+  ],
+  [
+    'adapters and subchannels',
+    {
+      name: 'x',
+      ap: { maxDomain: 256, adapters: [-1], apmask: 'ff' },
+      css: { subchannels: [{ id: '0.0.313' }, { id: '0.0.0001', chpids: [1, 2, 3, 4, 5, 6, 7, 8, 9] }] },
+    },
+    'ap.maxDomain: expected at most 255, got 256',
+    'ap.adapters[0]: expected at least 0, got -1',
+    'ap.apmask: expected a mask as "0x" and up to 64 hexadecimal digits, number 0 leftmost, got "ff"',
+    'css.subchannels[0].id: expected a number such as "0.0.0313", got "0.0.313"',
+    'css.subchannels[1].chpids: expected at most 8 in length, got [1,2,3,4,5,6,7,8,9]',
   ],
   [
     'paths and nodes',
