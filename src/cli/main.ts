@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT_USAGE, reportFailure } from './error.js';
 import type { AttachCommandOptions } from './attach.js';
+import type { MonitorCommandOptions } from './monitor.js';
 import type { MountCommandOptions } from './mount.js';
 import type { StatusCommandOptions } from './status.js';
 import type { UmountCommandOptions } from './umount.js';
@@ -31,6 +32,12 @@ program
   )
   .option('--no-passthrough', 'answer every read in the daemon, also of what never changes')
   .option('--foreground', 'stay, instead of leaving a daemon behind')
+  .addOption(
+    new Option('--uevents [groups]', 'send uevents to the netlink of this network namespace')
+      .choices(['kernel', 'udev'])
+      .preset('kernel')
+      .hideHelp(),
+  )
   .action(async (dir: string, options: MountCommandOptions) => {
     const { mount } = await import('./mount.js');
     process.exitCode = await mount(dir, options);
@@ -57,6 +64,18 @@ program
   .action(async (uuid: string, options: AttachCommandOptions) => {
     const { attach } = await import('./attach.js');
     process.exitCode = await attach(uuid, options);
+  });
+
+program
+  .command('monitor')
+  .description('print uevents of this network namespace, or of the tree at DIR, until Ctrl-C')
+  .option('--at <dir>', 'the mounted tree, in place of netlink')
+  .option('-p, --property', 'with their variables')
+  .option('-k, --kernel', "only the kernel's")
+  .option('-u, --udev', "only udev's")
+  .action(async (options: MonitorCommandOptions) => {
+    const { monitor } = await import('./monitor.js');
+    process.exitCode = await monitor(options);
   });
 
 program

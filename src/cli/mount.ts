@@ -12,7 +12,7 @@ import { canonical, mountpointState } from '../host/mountpoint.js';
 import { logFileOf } from '../host/record.js';
 import { CommandError, failure, reportFailure } from './error.js';
 import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';
-import type { TransportName } from './serve.js';
+import type { TransportName, UeventTarget } from './serve.js';
 
 export interface MountCommandOptions {
   fixture?: string;
@@ -20,6 +20,8 @@ export interface MountCommandOptions {
   foreground?: boolean;
   /** Whether reads may be passed through to the kernel. */
   passthrough: boolean;
+  /** Where uevents go in this network namespace; nowhere when not given. */
+  uevents?: UeventTarget;
 }
 
 interface Wanted {
@@ -29,15 +31,16 @@ interface Wanted {
   named: boolean;
   transport: TransportName;
   passthrough: boolean;
+  uevents: UeventTarget | undefined;
 }
 
 const FUSE_DEVICE = '/dev/fuse';
 
 /** @returns the exit code */
 export async function mount(path: string, options: MountCommandOptions): Promise<number> {
-  const { transport, passthrough } = options;
+  const { transport, passthrough, uevents } = options;
   const fixture = fixtureFile(options.fixture ?? DEFAULT_FIXTURE);
-  const wanted = { fixture, named: options.fixture !== undefined, transport, passthrough };
+  const wanted = { fixture, named: options.fixture !== undefined, transport, passthrough, uevents };
   if (transport === 'fuse') assertMayMount();
   const dir = canonical(path);
   // Whoever started this process as a daemon looked already, and holds the lock.
@@ -49,10 +52,11 @@ export async function mount(path: string, options: MountCommandOptions): Promise
 
 async function mountInBackground(dir: string, wanted: Wanted): Promise<number> {
   if (!(await prepare(dir, wanted))) return alreadyMounted(dir);
-  const { fixture, transport, passthrough } = wanted;
+  const { fixture, transport, passthrough, uevents } = wanted;
   const log = logFileOf(dir);
   const command = ['mount', '--foreground', '--transport', transport, '--fixture', fixture];
   if (!passthrough) command.push('--no-passthrough');
+  if (uevents) command.push('--uevents', uevents);
   command.push('--', dir);
   const { pid, faults, exitCode } = await startDaemon(command, log);
   if (faults.length > 0) throw new CommandError(faults, exitCode);

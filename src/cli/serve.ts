@@ -6,10 +6,11 @@
 
 import { readFileSync } from 'node:fs';
 import { FuseNativeTransport } from '../fuse/fuse-native.js';
-import type { Transport } from '../fuse/transport.js';
+import type { Mounted, Transport } from '../fuse/transport.js';
 import { isStartedDaemon, reportToStarter } from '../host/daemon.js';
 import { FuseTransport, umountAnyway } from '../host/mount.js';
 import { dropEmptyLog, dropRecord, startTime, takeRecord, updateRecord } from '../host/record.js';
+import { startUevents, type UeventSending } from '../host/uevents.js';
 import { FixtureError, parseFixture } from '../machine/fixture.js';
 import { Machine } from '../machine/machine.js';
 import { moduleNames } from '../machine/modules.js';
@@ -17,12 +18,17 @@ import { asCommandError, CommandError, EXIT_USAGE, failure } from './error.js';
 
 export type TransportName = 'fuse' | 'fuse-native';
 
+/** `udev` is to the kernel's group and to udev's. */
+export type UeventTarget = 'kernel' | 'udev';
+
 export interface ServeOptions {
   /** Absolute path of the fixture. */
   fixture: string;
   transport: TransportName;
   /** Whether reads may be passed through to the kernel. */
   passthrough: boolean;
+  /** Where uevents go in this network namespace; nowhere when not given. */
+  uevents?: UeventTarget | undefined;
   /** Where this process writes its log, when it is a daemon. */
   log: string | null;
 }
@@ -49,10 +55,20 @@ function transportOf(name: TransportName): Transport {
   return name === 'fuse-native' ? new FuseNativeTransport(umountAnyway) : new FuseTransport();
 }
 
+/** Leaves nothing mounted when it fails. */
+async function sendUevents(machine: Machine, mounted: Mounted, target: UeventTarget): Promise<UeventSending> {
+  try {
+    return await startUevents(machine, { mounted, udev: target === 'udev', log });
+  } catch (error) {
+    await mounted.unmount();
+    throw failure((error as Error).message);
+  }
+}
+
 /** @returns the exit code, when the tree is no longer served */
 export async function serve(
   dir: string,
-  { fixture, transport, passthrough, log: logFile }: ServeOptions,
+  { fixture, transport, passthrough, uevents, log: logFile }: ServeOptions,
 ): Promise<number> {
   const record = {
     dir,
@@ -76,6 +92,7 @@ export async function serve(
       counts: machine.control,
       passthrough,
     });
+    const sending = uevents && (await sendUevents(machine, mounted, uevents));
     const end = (): void => {
       mounted.unmount().catch((error: Error) => log(`mdevfs: ${dir}: ${error.message}`));
     };
@@ -84,6 +101,7 @@ export async function serve(
     updateRecord({ ...record, noPassthrough, since: new Date().toISOString() });
     if (!reportToStarter({ faults: [], exitCode: 0 })) process.stdout.write(`${dir}\n`);
     await mounted.done;
+    sending?.close();
     return 0;
   } catch (error) {
     const { faults, exitCode } = asCommandError(error);

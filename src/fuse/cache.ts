@@ -24,6 +24,7 @@
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import type { KernfsObserver } from '../kernfs/notify.js';
+import type { Announcement } from './announcement.js';
 import { NegativeNames } from './negatives.js';
 import type { NodeTable } from './nodes.js';
 import { invalEntry, invalInode } from './notification.js';
@@ -48,6 +49,8 @@ export interface Notifier {
    * @param to the mount of the tree, or that of the backing files
    */
   post(messages: readonly Buffer[], to?: 'tree' | 'backings'): void;
+  /** Sends what is not for FUSE, in the same order. */
+  announce(announcement: Announcement): void;
   /** Whether everything posted has been sent. */
   readonly idle: boolean;
 }

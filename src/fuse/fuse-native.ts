@@ -14,6 +14,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { KernfsDir } from '../kernfs/dir.js';
+import { sendAnnouncement } from './announcement.js';
 import { nativeOps } from './native-ops.js';
 import type { Mounted, MountOptions, Transport } from './transport.js';
 
@@ -88,6 +89,8 @@ export class FuseNativeTransport implements Transport {
     return {
       done,
       noPassthrough: 'libfuse 2 has none',
+      // Nothing is cached, so everybody sees the change already.
+      announce: sendAnnouncement,
       async unmount() {
         if (await isMounted(dir)) await settled((unmounted) => fuse.unmount(unmounted));
         finish();

@@ -25,6 +25,7 @@ import {
   FuseInit2,
   FuseOp,
 } from '../uapi/fuse.js';
+import { type Announcement, sendAnnouncement } from './announcement.js';
 import { BackingFiles, type BackingRegistry } from './backing.js';
 import { cachedForAnHour, KernelCache, type Notifier } from './cache.js';
 import type { FuseDevice } from './device.js';
@@ -85,6 +86,10 @@ export class Session implements Mount {
   #greet!: () => void;
   /** Whether a request is being handled, whose end will take back what it outdated. */
   #handling = false;
+  /** Pollers to wake when that is done. */
+  #wakeups: Buffer[] = [];
+  /** What may be said then, in order. */
+  #announcements: Announcement[] = [];
 
   /**
    * @param notifier sends what must not be sent from here, see cache.ts
@@ -102,7 +107,7 @@ export class Session implements Mount {
       this.#greet = resolve;
     });
     this.nodes = new NodeTable(root);
-    this.handles = new HandleTable((kh) => this.#notify(pollWakeup(kh)));
+    this.handles = new HandleTable((kh) => this.#wake(pollWakeup(kh)));
     this.cache = new KernelCache(
       this.nodes,
       (node) => this.handles.isOpen(node),
@@ -238,10 +243,7 @@ export class Session implements Mount {
    * waiting for a lock that they hold.
    */
   #send(opcode: number, reply: Reply): void {
-    const entries = opcode === FuseOp.WRITE ? this.#outdatedEntries() : NOTHING;
-    const clean = opcode !== FuseOp.WRITE || (entries.length === 0 && this.notifier.idle);
-    if (clean) this.device.send(reply);
-    else this.notifier.post([...entries, reply]);
+    if (opcode !== FuseOp.WRITE || this.#cleanCaches(reply)) this.device.send(reply);
   }
 
   /** Something changed. Outside of a request, whatever else changes in the same turn goes with it. */
@@ -249,20 +251,60 @@ export class Session implements Mount {
     if (!this.#handling) queueMicrotask(() => this.#cleanCaches());
   }
 
-  #cleanCaches(): void {
+  /**
+   * Takes back what is outdated, and makes the announcements after it.
+   * @param reply leaves behind them, when the notifier has to send something
+   * @returns whether there is nothing left for the notifier, so that the reply can leave now
+   */
+  #cleanCaches(reply?: Reply): boolean {
     const entries = this.#outdatedEntries();
+    const announcements = this.#announcements;
+    if (announcements.length === 0) {
+      if (!reply && entries.length === 0) return true;
+      const clean = entries.length === 0 && this.notifier.idle;
+      if (!clean) this.notifier.post(reply ? [...entries, reply] : entries);
+      return clean;
+    }
+    this.#announcements = [];
+    if (entries.length === 0 && this.notifier.idle) {
+      for (const announcement of announcements) sendAnnouncement(announcement);
+      return true;
+    }
     if (entries.length > 0) this.notifier.post(entries);
+    for (const announcement of announcements) this.notifier.announce(announcement);
+    if (reply) this.notifier.post([reply]);
+    return false;
   }
 
-  /** Takes back attributes now, and returns the messages that take back names and listings. */
+  get #isOutdated(): boolean {
+    return this.cache.isOutdated || (this.#backings?.isOutdated ?? false);
+  }
+
+  /** Takes back attributes now, and returns the messages that take back names and listings, and wake pollers. */
   #outdatedEntries(): readonly Buffer[] {
-    if (!this.cache.isOutdated && !this.#backings?.isOutdated) return NOTHING;
+    if (!this.#isOutdated && this.#wakeups.length === 0) return NOTHING;
     for (const message of this.cache.takeInodes()) this.#notify(message);
     const backings = this.#backings?.takeOutdated() ?? [];
     if (backings.length > 0) this.notifier.post(backings, 'backings');
-    const entries = this.cache.takeEntries();
+    const entries = [...this.cache.takeEntries(), ...this.#wakeups];
+    this.#wakeups = [];
     for (const message of entries) this.#noteNotification(message);
     return entries;
+  }
+
+  /** Sends an announcement behind everything that is outdated now; see transport.ts. */
+  announce(announcement: Announcement): void {
+    this.#announcements.push(announcement);
+    if (this.#announcements.length === 1) this.#cachesOutdated();
+  }
+
+  /** Whoever is woken looks at the tree, so the wake-up too stays behind what is outdated. */
+  #wake(message: Buffer): void {
+    if (!this.#isOutdated && this.notifier.idle) this.#notify(message);
+    else {
+      this.#wakeups.push(message);
+      this.#cachesOutdated();
+    }
   }
 
   #notify(message: Buffer): void {

@@ -8,6 +8,7 @@
  */
 
 import type { KernfsDir } from '../kernfs/dir.js';
+import type { Announcement } from './announcement.js';
 
 /** Takes one line, or a stack trace. */
 export type Log = (text: string) => void;
@@ -29,6 +30,11 @@ export interface Mounted {
   unmount(): Promise<void>;
   /** Settles when the tree is no longer served, whoever unmounted it. */
   readonly done: Promise<void>;
+  /**
+   * Tells somebody of a change in the tree, once no process can see the tree any more as it was before, and before
+   * the write that is being served returns. Announcements leave in order.
+   */
+  announce(announcement: Announcement): void;
   /** Why reads of constant attributes are not passed through to the kernel; undefined when they are. */
   readonly noPassthrough: string | undefined;
 }

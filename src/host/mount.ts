@@ -116,6 +116,7 @@ export class FuseTransport implements Transport {
     await session.greeted;
     return {
       done,
+      announce: (announcement) => session.announce(announcement),
       noPassthrough:
         backing.reason ?? (session.backings ? undefined : 'the kernel has no FUSE passthrough (Linux 6.9)'),
       async unmount() {

@@ -1,5 +1,6 @@
 /**
- * The notifier's thread: takes posts in order and writes their messages to /dev/fuse.
+ * The notifier's thread: takes posts in order and writes their messages to /dev/fuse, or to the socket of
+ * an announcement.
  * @module
  */
 
@@ -14,15 +15,15 @@ Error.stackTraceLimit = 0;
 const { clock: memory, port } = workerData as NotifierData;
 const clock = new NotifierClock(memory);
 
-function send({ fd, bytes }: Post): void {
+function send({ fd, bytes, whole }: Post): void {
   const view = new DataView(bytes.buffer);
   for (let at = 0; at < bytes.length; ) {
-    const length = view.getUint32(at, true);
+    const length = whole ? bytes.length : view.getUint32(at, true);
     try {
       writeSync(fd, bytes, at, length);
     } catch {
       // ENOENT: the kernel has forgotten the name already, or nobody waits for the answer any more. Otherwise the
-      // mount is gone, and the main thread hears of that.
+      // mount is gone, and the main thread hears of that. Nobody hears an announcement that is not taken.
     }
     at += length;
   }

@@ -18,10 +18,12 @@ export interface NotifierData {
   port: MessagePort;
 }
 
-/** Messages one after the other, each beginning with its length, and the descriptor that they are for. */
+/** What is to be written to a descriptor. */
 export interface Post {
   fd: number;
   bytes: Uint8Array;
+  /** Whether the bytes are one message. Otherwise each message in it begins with its length. */
+  whole: boolean;
 }
 
 export interface NotifierThread extends Notifier {
@@ -30,7 +32,8 @@ export interface NotifierThread extends Notifier {
 }
 
 /**
- * Starts the thread for a mount, and comes back when it runs. The descriptors must stay open until it is closed.
+ * Starts the thread for a mount, and comes back when it runs. The descriptors must stay open until it is closed,
+ * and those of announcements until it has sent them.
  * @param tree descriptor of /dev/fuse of the tree's mount
  * @param backings that of the mount of the backing files, if there is one
  */
@@ -44,13 +47,19 @@ export async function startNotifier(tree: number, backings?: number): Promise<No
   // Neither keeps the process alive.
   worker.unref();
   port1.unref();
+  const send = (fd: number, messages: readonly Buffer[], whole: boolean): void => {
+    // Memory of its own, that can change hands.
+    const bytes = Uint8Array.from(Buffer.concat(messages));
+    const post: Post = { fd, bytes, whole };
+    port1.postMessage(post, [bytes.buffer]);
+    clock.posted();
+  };
   return {
     post(messages, to = 'tree') {
-      // Memory of its own, that can change hands.
-      const bytes = Uint8Array.from(Buffer.concat(messages));
-      const post: Post = { fd: to === 'tree' ? tree : backings!, bytes };
-      port1.postMessage(post, [bytes.buffer]);
-      clock.posted();
+      send(to === 'tree' ? tree : backings!, messages, false);
+    },
+    announce({ fd, message }) {
+      send(fd, [message], true);
     },
     get idle() {
       return clock.idle;

@@ -48,6 +48,7 @@ export const Errno = {
   EOPNOTSUPP: 95,
   EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
+  ENOBUFS: 105,
   ENOTCONN: 107,
   ETIMEDOUT: 110,
 } as const;

@@ -28,6 +28,7 @@ import { modules } from './modules.js';
 import { Namespace } from './namei.js';
 import { type Credentials, ROOT } from './permission.js';
 import { Process } from './process.js';
+import { addUeventsFile } from './uevents-file.js';
 
 /** include/uapi/linux/magic.h */
 const SYSFS_MAGIC = 0x62656572;
@@ -174,6 +175,7 @@ export class Machine {
     dir.add(logFile(dir.root, this.core.log));
     addAttachFile(dir, this);
     addLedgers(dir, this.loader);
+    addUeventsFile(dir, this.uevents);
     return dir;
   }
 

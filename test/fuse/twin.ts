@@ -5,6 +5,7 @@
  */
 
 import type { BackingRegistry } from '../../src/fuse/backing.js';
+import { type Announcement, sendAnnouncement } from '../../src/fuse/announcement.js';
 import type { Notifier } from '../../src/fuse/cache.js';
 import type { FuseDevice } from '../../src/fuse/device.js';
 import { Session } from '../../src/fuse/session.js';
@@ -73,7 +74,7 @@ export const u64 = (value: number): Field => [64, value];
 
 /** A notifier that sends at once, or when the test says so. */
 export class TwinNotifier implements Notifier {
-  readonly posts: Buffer[][] = [];
+  readonly posts: (Buffer[] | Announcement)[] = [];
   held = false;
 
   constructor(readonly device: TwinDevice) {}
@@ -83,13 +84,21 @@ export class TwinNotifier implements Notifier {
     if (!this.held) this.run();
   }
 
+  announce(announcement: Announcement): void {
+    this.posts.push(announcement);
+    if (!this.held) this.run();
+  }
+
   get idle(): boolean {
     return this.posts.length === 0;
   }
 
   /** Sends everything posted. */
   run(): void {
-    for (const messages of this.posts.splice(0)) for (const message of messages) this.device.send(message);
+    for (const post of this.posts.splice(0)) {
+      if (Array.isArray(post)) for (const message of post) this.device.send(message);
+      else sendAnnouncement(post);
+    }
   }
 }
 
