@@ -11,6 +11,7 @@ import { EXIT_USAGE, reportFailure } from './error.js';
 import type { AttachCommandOptions } from './attach.js';
 import type { MonitorCommandOptions } from './monitor.js';
 import type { MountCommandOptions } from './mount.js';
+import type { RunCommandOptions } from './run.js';
 import type { StatusCommandOptions } from './status.js';
 import type { UmountCommandOptions } from './umount.js';
 
@@ -18,7 +19,11 @@ const { version, description } = JSON.parse(
   readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
 ) as { version: string; description: string };
 
-const program = new Command('mdevfs').description(description).version(version).exitOverride();
+const program = new Command('mdevfs')
+  .description(description)
+  .version(version)
+  .exitOverride()
+  .enablePositionalOptions();
 
 program
   .command('mount')
@@ -86,6 +91,28 @@ program
   .action(async (dir: string | undefined, options: StatusCommandOptions) => {
     const { status } = await import('./status.js');
     process.exitCode = status(dir, options);
+  });
+
+program
+  .command('run')
+  .description('run a command, or a shell, that sees the devices at /sys, beside those of the machine')
+  .argument('[command...]')
+  .option('--host <fixture>', 'the machine: a name from fixtures/, or a JSON file (default: default)')
+  .addOption(new Option('--root', 'with the rights of root (default for root)').conflicts('user'))
+  .option('--user', 'in a user namespace, without rights (default for others)')
+  .option('--no-uevents', "without uevents, and so in root's network")
+  .passThroughOptions()
+  .action(async (command: string[], options: RunCommandOptions) => {
+    const { run } = await import('./run.js');
+    process.exitCode = await run(command, options);
+  });
+
+program
+  .command('serve-run', { hidden: true })
+  .argument('<fixture>')
+  .action(async (fixture: string) => {
+    const { serveRun } = await import('./serve-run.js');
+    process.exit(await serveRun(fixture).catch(reportFailure));
   });
 
 try {

@@ -37,7 +37,8 @@ const log = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
-function machineOf(file: string): Machine {
+/** @throws CommandError when the fixture or the machine has a fault */
+export function machineOf(file: string): Machine {
   try {
     return Machine.fromFixture(parseFixture(readFileSync(file, 'utf8'), file, { modules: moduleNames }));
   } catch (error) {

@@ -21,6 +21,7 @@ import {
 } from '../uapi/fuse.js';
 import { dirOf, type Mount, type Operation, type Operations } from './operation.js';
 import { newReply, REPLY_BODY } from './request.js';
+import type { View } from './view.js';
 
 interface Listed {
   name: string;
@@ -28,11 +29,11 @@ interface Listed {
   nextOffset: number;
 }
 
-function* listFrom(dir: KernfsDir, offset: number): Generator<Listed> {
+function* listFrom(view: View, dir: KernfsDir, offset: number): Generator<Listed> {
   if (offset === 0) yield { name: '.', node: dir, nextOffset: 1 };
-  if (offset <= 1) yield { name: '..', node: dir.parent ?? dir, nextOffset: dir.firstOffset };
-  for (const { name, nextOffset } of dir.entriesFrom(Math.max(offset, FIRST_HASH))) {
-    const node = dir.find(name);
+  if (offset <= 1) yield { name: '..', node: dir.parent ?? dir, nextOffset: view.firstOffset(dir) };
+  for (const { name, nextOffset } of view.entriesFrom(dir, Math.max(offset, FIRST_HASH))) {
+    const node = view.find(dir, name);
     if (node) yield { name, node, nextOffset };
   }
 }
@@ -45,7 +46,7 @@ function readdir(plus: boolean): Operation {
     mount.nodes.list(request.nodeid);
     const reply = newReply(size);
     let at = REPLY_BODY;
-    for (const { name, node, nextOffset } of listFrom(dirOf(mount, request), offset)) {
+    for (const { name, node, nextOffset } of listFrom(mount.view, dirOf(mount, request), offset)) {
       const bytes = Buffer.from(name);
       const length = extra + direntSize(bytes.length);
       if (at + length > reply.length) break;
@@ -58,8 +59,9 @@ function readdir(plus: boolean): Operation {
 }
 
 function encodeLookedUp(mount: Mount, reply: Buffer, at: number, name: string, node: KernfsNode): void {
-  if (name === '.' || name === '..') encodeEntryOut(reply, at, 0, undefined, mount.timeouts);
-  else encodeEntryOut(reply, at, mount.nodes.tell(node), node.getattr(), mount.timeouts);
+  const { view } = mount;
+  if (name === '.' || name === '..') encodeEntryOut(reply, at, 0, undefined, view.timeouts(node));
+  else encodeEntryOut(reply, at, mount.nodes.tell(node), view.getattr(node), view.timeouts(node));
 }
 
 export const dirOps: Operations = {

@@ -34,7 +34,7 @@ import { NO_REPLY, newReply, REPLY_BODY, type Reply, replyWith } from './request
 
 function attrReply(mount: Mount, node: KernfsNode): Reply {
   const reply = newReply(FUSE_ATTR_OUT_SIZE);
-  encodeAttrOut(reply, REPLY_BODY, node.getattr(), mount.timeouts.attr);
+  encodeAttrOut(reply, REPLY_BODY, mount.view.getattr(node), mount.view.timeouts(node).attr);
   return reply;
 }
 
@@ -44,14 +44,14 @@ function forget({ nodes, cache }: Mount, nodeid: number, lookups: number): void 
 
 export const inodeOps: Operations = {
   [FuseOp.LOOKUP](mount, request) {
-    const { nodes, timeouts } = mount;
+    const { nodes, view } = mount;
     const dir = dirOf(mount, request);
     const name = decodeName(request.message);
-    const node = dir.find(name);
+    const node = view.find(dir, name);
     const reply = newReply(FUSE_ENTRY_OUT_SIZE);
-    if (node) encodeEntryOut(reply, REPLY_BODY, nodes.tell(node), node.getattr(), timeouts);
-    else if (mount.cache.negatives.add(request.nodeid, name))
-      encodeEntryOut(reply, REPLY_BODY, 0, undefined, timeouts);
+    if (node) encodeEntryOut(reply, REPLY_BODY, nodes.tell(node), view.getattr(node), view.timeouts(node));
+    else if (view.tellsNames(dir) && mount.cache.negatives.add(request.nodeid, name))
+      encodeEntryOut(reply, REPLY_BODY, 0, undefined, view.timeouts(dir));
     else throw new KernelError(Errno.ENOENT);
     return reply;
   },

@@ -10,10 +10,11 @@ import type { KernfsNode } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { Sleeps } from '../lib/sleep.js';
 import type { BackingFiles } from './backing.js';
-import type { KernelCache, Timeouts } from './cache.js';
+import type { KernelCache } from './cache.js';
 import type { HandleTable } from './handles.js';
 import type { NodeTable } from './nodes.js';
 import type { Reply, Request } from './request.js';
+import type { View } from './view.js';
 
 /** What operations work on. */
 export interface Mount {
@@ -22,7 +23,7 @@ export interface Mount {
   readonly cache: KernelCache;
   /** Undefined when reads are not passed through. */
   readonly backings: BackingFiles | undefined;
-  readonly timeouts: Timeouts;
+  readonly view: View;
 }
 
 export type Operation = (mount: Mount, request: Request) => Sleeps<Reply | undefined>;

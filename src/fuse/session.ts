@@ -27,7 +27,7 @@ import {
 } from '../uapi/fuse.js';
 import { type Announcement, sendAnnouncement } from './announcement.js';
 import { BackingFiles, type BackingRegistry } from './backing.js';
-import { cachedForAnHour, KernelCache, type Notifier } from './cache.js';
+import { KernelCache, type Notifier } from './cache.js';
 import type { FuseDevice } from './device.js';
 import { dirOps } from './dir-ops.js';
 import { fileOps, MAX_WRITE } from './file-ops.js';
@@ -41,6 +41,7 @@ import { notificationName, printNotification, printReply, printRequest } from '.
 import { refusedOps } from './refused-ops.js';
 import { NO_REPLY, newReply, parseRequest, REPLY_BODY, type Reply, type Request } from './request.js';
 import type { Log } from './transport.js';
+import { plainView, type View } from './view.js';
 import { xattrOps } from './xattr-ops.js';
 
 const debug = createDebug('mdevfs:fuse');
@@ -80,7 +81,6 @@ export class Session implements Mount {
   readonly counts = new OperationCounts();
   /** Settles when the kernel has said what it can do. */
   readonly greeted: Promise<void>;
-  readonly timeouts = cachedForAnHour;
   readonly #sleeping = new Map<number, Request>();
   #backings: BackingFiles | undefined;
   #greet!: () => void;
@@ -95,6 +95,7 @@ export class Session implements Mount {
    * @param notifier sends what must not be sent from here, see cache.ts
    * @param log takes faults of the emulation
    * @param registry takes backing files; without it every read is answered here
+   * @param view what is shown of the tree
    */
   constructor(
     readonly root: KernfsDir,
@@ -102,6 +103,7 @@ export class Session implements Mount {
     readonly notifier: Notifier,
     readonly log: Log = console.error,
     registry?: BackingRegistry,
+    readonly view: View = plainView,
   ) {
     this.greeted = new Promise((resolve) => {
       this.#greet = resolve;

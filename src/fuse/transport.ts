@@ -9,6 +9,7 @@
 
 import type { KernfsDir } from '../kernfs/dir.js';
 import type { Announcement } from './announcement.js';
+import type { View } from './view.js';
 
 /** Takes one line, or a stack trace. */
 export type Log = (text: string) => void;
@@ -20,6 +21,8 @@ export interface MountOptions {
   counts?: KernfsDir;
   /** Whether the kernel may serve reads of constant attributes by itself, where it can; true when not given. */
   passthrough?: boolean;
+  /** What is shown of the tree; all of it, and nothing else, when not given. */
+  view?: View;
 }
 
 export interface Mounted {

@@ -25,16 +25,21 @@ export const MOUNT_SOURCE = 'mdevfs';
 
 const MAX_READ = 128 * 1024;
 
-const mountOptions = [
-  'fd=3',
-  'rootmode=40000',
-  'user_id=0',
-  'group_id=0',
-  'default_permissions',
-  'allow_other',
-  `max_read=${MAX_READ}`,
-  `subtype=${MOUNT_SOURCE}`,
-];
+/**
+ * What mount(8) is told.
+ * @param fd number under which it gets the descriptor of /dev/fuse
+ */
+export const mountOptions = (fd: number): string =>
+  [
+    `fd=${fd}`,
+    'rootmode=40000',
+    'user_id=0',
+    'group_id=0',
+    'default_permissions',
+    'allow_other',
+    `max_read=${MAX_READ}`,
+    `subtype=${MOUNT_SOURCE}`,
+  ].join();
 
 /**
  * Runs a command to its end.
@@ -95,11 +100,36 @@ export class FuseTransport implements Transport {
     const { O_RDWR, O_NONBLOCK } = constants;
     const openFlags = this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR;
     const fd = openSync('/dev/fuse', openFlags);
+    const mounting = () => run('mount', ['-i', '-t', 'fuse', '-o', mountOptions(3), MOUNT_SOURCE, dir], fd);
+    const unmounting = async () => {
+      if (mountAt(dir)) await umountAnyway(dir);
+    };
+    return this.#serve(fd, root, options, mounting, unmounting);
+  }
+
+  /**
+   * Serves a mount that somebody made, by the descriptor of /dev/fuse that it was made with.
+   * @throws Error with the reason why it cannot be served
+   */
+  serveMounted(fd: number, root: KernfsDir, options: MountOptions = {}): Promise<Mounted> {
+    const nothing = async () => {};
+    return this.#serve(fd, root, options, nothing, nothing);
+  }
+
+  async #serve(
+    fd: number,
+    root: KernfsDir,
+    options: MountOptions,
+    mounting: () => Promise<void>,
+    unmounting: () => Promise<void>,
+  ): Promise<Mounted> {
+    const { O_RDWR, O_NONBLOCK } = constants;
+    const openFlags = this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR;
     const native = await nativeCalls();
     const backing = backingMount(fd, openFlags, native, options);
     const notifier = await startNotifier(fd, backing.mount?.fd);
     try {
-      await run('mount', ['-i', '-t', 'fuse', '-o', mountOptions.join(), MOUNT_SOURCE, dir], fd);
+      await mounting();
     } catch (error) {
       await notifier.close();
       await backing.mount?.close();
@@ -109,7 +139,7 @@ export class FuseTransport implements Transport {
     }
     const closed = once(() => notifier.close());
     const device = openDevice(fd, this.#loop, closed, typeof native === 'string' ? undefined : native.direct);
-    const session = new Session(root, device, notifier, options.log, backing.mount);
+    const session = new Session(root, device, notifier, options.log, backing.mount, options.view);
     if (options.counts) session.counts.addFile(options.counts);
     if (backing.mount) serveBackings(session, openDevice(backing.mount.fd, this.#loop, closed));
     const done = session.serve().finally(() => backing.mount?.close());
@@ -121,7 +151,7 @@ export class FuseTransport implements Transport {
         backing.reason ?? (session.backings ? undefined : 'the kernel has no FUSE passthrough (Linux 6.9)'),
       async unmount() {
         try {
-          if (mountAt(dir)) await umountAnyway(dir);
+          await unmounting();
         } finally {
           device.close();
         }

@@ -21,9 +21,36 @@ export interface DirEntry {
 }
 
 /** A directory's listing: names in order, each with the offset at which it is found. */
-interface Listing {
+export interface Listing {
   names: string[];
   offsets: number[];
+}
+
+/** The order of sysfs: by hash. Offsets grow strictly, also where hashes are equal. */
+export function hashOrder(names: readonly string[]): Listing {
+  const hashed = names.map((name) => ({ name, hash: kernfsNameHash(name) }));
+  hashed.sort((a, b) => a.hash - b.hash || (a.name < b.name ? -1 : 1));
+  const offsets: number[] = [];
+  let last = FIRST_HASH - 1;
+  for (const { hash } of hashed) {
+    last = Math.max(hash, last + 1);
+    offsets.push(last);
+  }
+  return { names: hashed.map((entry) => entry.name), offsets };
+}
+
+/** The entries of a listing from an offset on. */
+export function* listedFrom({ names, offsets }: Listing, offset: number): Generator<DirEntry> {
+  let low = 0;
+  let high = offsets.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (offsets[middle]! < offset) low = middle + 1;
+    else high = middle;
+  }
+  for (let i = low; i < names.length; i++) {
+    yield { name: names[i]!, nextOffset: offsets[i + 1] ?? END_OF_DIRECTORY };
+  }
 }
 
 export class KernfsDir extends KernfsNode {
@@ -174,18 +201,7 @@ export class KernfsDir extends KernfsNode {
    *   went since do not disturb it
    */
   *entriesFrom(offset: number): Generator<DirEntry> {
-    if (this.removed) return;
-    const { names, offsets } = this.order_();
-    let low = 0;
-    let high = offsets.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (offsets[middle]! < offset) low = middle + 1;
-      else high = middle;
-    }
-    for (let i = low; i < names.length; i++) {
-      yield { name: names[i]!, nextOffset: offsets[i + 1] ?? END_OF_DIRECTORY };
-    }
+    if (!this.removed) yield* listedFrom(this.order_(), offset);
   }
 
   /** Offset of the first entry: what readdir reports as the position after `..`. */
@@ -201,17 +217,9 @@ export class KernfsDir extends KernfsNode {
     this.templates_ = TemplateList.empty;
   }
 
-  /** The order of readdir; a subclass may have another. Offsets grow strictly, also where hashes are equal. */
+  /** The order of readdir; a subclass may have another. */
   protected sorted(names: string[]): Listing {
-    const hashed = names.map((name) => ({ name, hash: kernfsNameHash(name) }));
-    hashed.sort((a, b) => a.hash - b.hash || (a.name < b.name ? -1 : 1));
-    const offsets: number[] = [];
-    let last = FIRST_HASH - 1;
-    for (const { hash } of hashed) {
-      last = Math.max(hash, last + 1);
-      offsets.push(last);
-    }
-    return { names: hashed.map((entry) => entry.name), offsets };
+    return hashOrder(names);
   }
 
   private order_(): Listing {

@@ -1,0 +1,89 @@
+/**
+ * `mdevfs run`: runs a command that sees a model's devices in /sys, beside the machine's own. Nobody else sees them,
+ * and everything is gone when the command ends.
+ * @module
+ */
+
+import { accessSync, constants } from 'node:fs';
+import { runInNamespace } from '../host/namespace.js';
+import { failure } from './error.js';
+import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';
+
+export interface RunCommandOptions {
+  /** The machine: a name or a file. */
+  host?: string;
+  root?: boolean;
+  user?: boolean;
+  uevents: boolean;
+}
+
+const FUSE_DEVICE = '/dev/fuse';
+
+/** @returns the exit code of the command */
+export async function run(command: string[], options: RunCommandOptions): Promise<number> {
+  const fixture = fixtureFile(options.host ?? DEFAULT_FIXTURE);
+  const isRoot = process.geteuid?.() === 0;
+  if (options.root && !isRoot) throw failure('--root needs root; run it with sudo, or without --root');
+  const user = options.user ?? !isRoot;
+  assertFuse(isRoot);
+  const daemon = [process.execPath, ...process.execArgv, process.argv[1]!, 'serve-run', fixture];
+  const shell = command.length === 0;
+  const end = await runInNamespace(
+    {
+      user,
+      // A user namespace may mount a sysfs only together with a network.
+      net: user || options.uevents,
+      daemon,
+      command: shell ? shellCommand() : command,
+      env: process.env,
+    },
+    (code) =>
+      process.stderr.write(
+        `mdevfs: the daemon ended (${code}): emulated devices, /sys/class and /sys/bus of this command now fail with ENOTCONN\n`,
+      ),
+  );
+  if (end.fault === undefined) return end.exitCode;
+  // The daemon has said why.
+  if (end.daemonExitCode !== undefined) return end.daemonExitCode;
+  throw failure(wayOut(end.fault, user));
+}
+
+function assertFuse(isRoot: boolean): void {
+  try {
+    accessSync(FUSE_DEVICE, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES' && !isRoot)
+      throw failure(
+        `${FUSE_DEVICE} is not readable and writable for you; have root do chmod 666 ${FUSE_DEVICE}, or use sudo`,
+      );
+    throw failure(
+      `${FUSE_DEVICE} is not there or not usable; modprobe fuse, or start the container with --device ${FUSE_DEVICE} --cap-add SYS_ADMIN`,
+    );
+  }
+}
+
+function wayOut(fault: string, user: boolean): string {
+  const way = user
+    ? 'user namespaces may be off here: see sysctl user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns, or run it as root'
+    : 'it needs the right to mount (CAP_SYS_ADMIN); without it, try --user';
+  return `${fault.split('\n')[0]}; ${way}`;
+}
+
+/** An interactive shell that says where it is. */
+function shellCommand(): string[] {
+  const shell = process.env.SHELL ?? '/bin/sh';
+  const prompt = 'PS1="(mdevfs) $PS1"';
+  if (shell.endsWith('/bash')) return ['sh', '-c', bashWithPrompt(shell, prompt)];
+  return ['env', 'PS1=(mdevfs) $ ', shell, '-i'];
+}
+
+/** A start-up file of its own, which reads the user's first. */
+function bashWithPrompt(shell: string, prompt: string): string {
+  const rc = '/run/mdevfs/bashrc';
+  return `cat > ${rc} <<'END'
+[ -f ~/.bashrc ] && . ~/.bashrc
+${prompt}
+END
+exec ${shell} --rcfile ${rc} -i`;
+}

@@ -1,0 +1,35 @@
+/**
+ * The server behind `mdevfs run`. It is started in the namespaces of the command, but with the machine's own /sys. It
+ * finds the descriptor of a mount that is made already, plans what /sys is to look like, and serves to the end.
+ * @module
+ */
+
+import { writeFileSync } from 'node:fs';
+import { compose, listedModel } from '../host/compose.js';
+import { FuseTransport } from '../host/mount.js';
+import { FUSE_FD, places } from '../host/namespace-script.js';
+import { RealTree } from '../host/real-tree.js';
+import { UnionView } from '../host/real-tree-view.js';
+import { machineOf } from './serve.js';
+
+const SYS = '/sys';
+
+/** @returns the exit code, when nothing is mounted any more */
+export async function serveRun(fixture: string): Promise<number> {
+  const log = (text: string) => void process.stderr.write(`${text}\n`);
+  // The terminal's signals are for the command. What ends this process is the end of its namespace.
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM', 'SIGTSTP'] as const)
+    process.on(signal, () => {});
+  const machine = machineOf(fixture);
+  process.on('uncaughtException', (error) => log(`mdevfs: ${error.stack}`));
+  const real = new RealTree(SYS, machine.sysfs.root);
+  const { script, covered } = compose(real, listedModel(machine.sysfs), { ...places, sys: SYS });
+  writeFileSync(places.plan, script);
+  const mounted = await new FuseTransport().serveMounted(FUSE_FD, machine.sysfs, {
+    log,
+    counts: machine.control,
+    view: new UnionView(real, new Set(covered)),
+  });
+  await mounted.done;
+  return 0;
+}

@@ -1,0 +1,119 @@
+/**
+ * What happens inside of the namespaces of `mdevfs run`, as two scripts for a POSIX shell. Only a process inside can
+ * mount there, and a process with threads, such as this program, can enter no user namespace.
+ *
+ * The outer script is process 1 of a PID namespace, so everything ends with it. It has a /run of its own, a fresh
+ * /sys, and the mount of the model, and starts the daemon. The inner script has a copy of all those mounts. It
+ * puts the model into /sys when the daemon serves, and runs the command. So the daemon's /sys is the machine's own, and
+ * it never meets its own mount.
+ *
+ * Both talk with the program that started them, on descriptor 3:
+ *
+ * | line | from | means |
+ * |---|---|---|
+ * | `fault TEXT` | both | it cannot be done |
+ * | `daemon CODE` | outer | the daemon ended |
+ * | `pid N` | inner | the command is about to run as process N of the namespace |
+ * | `kill SIGNAL N` | the program | sends a signal |
+ *
+ * When the program is gone, however it ended, descriptor 3 ends too, and the inner script kills everything.
+ * @module
+ */
+
+import { quoted } from './compose-skeleton.js';
+import { MOUNT_SOURCE, mountOptions } from './mount.js';
+
+/** Where things are in the namespaces. */
+export const places = {
+  /** The mount of the model, whole. */
+  model: '/run/mdevfs/sys',
+  /** The machine's own sysfs, while /sys is put together. */
+  real: '/run/mdevfs/real',
+  /** The plan of /sys, written by the daemon. */
+  inner: '/run/mdevfs/inner',
+  plan: '/run/mdevfs/compose',
+  table: '/run/mdevfs/table',
+} as const;
+
+/** Number of the descriptor of /dev/fuse that the daemon inherits. */
+export const FUSE_FD = 9;
+
+const tell = `
+fault() { echo "fault $*" >&3; exit 1; }
+try() { said=$("$@" 2>&1) || fault "$said"; }
+`;
+
+/** Reads the outer script from descriptor 4. As an argument it would fill the list of processes. */
+export const bootScript = 'script=$(cat <&4); exec 4>&-; eval "$script"';
+
+/**
+ * The outer script. Its parameters: how many words the daemon's command has, those words, and the command's.
+ * @param run puts a new /run together at /sys, see compose-run.ts
+ * @param sysMounts what is mounted below /sys, as paths below that
+ * @param freshSys whether the network namespace is new, and wants a sysfs that shows its devices
+ */
+export function outerScript(run: string, sysMounts: readonly string[], freshSys: boolean): string {
+  const submounts = sysMounts.map(
+    (path) => `mount --rbind ${quoted(places.real + path)} ${quoted(`/sys${path}`)}`,
+  );
+  const fresh = `
+if said=$(mount --rbind /sys ${places.real} 2>&1 && mount -t sysfs sysfs /sys 2>&1); then
+  :
+${submounts.join('\n')}
+fi
+umount -l ${places.real}
+`;
+  return `${tell}
+words=$1
+shift
+mount -t proc proc /proc 2>/dev/null
+try mount -t tmpfs -o mode=755 mdevfs /sys
+(
+${run})
+try mount --move /sys /run
+mkdir -p ${places.model} ${places.real}
+${freshSys ? fresh : ''}
+cat > ${places.inner} <<'INNER'
+${innerScript}INNER
+exec ${FUSE_FD}<>/dev/fuse
+try mount -i -t fuse -o ${mountOptions(FUSE_FD)} ${MOUNT_SOURCE} ${places.model}
+(
+  count=$words
+  for word do
+    shift
+    [ "$count" -gt 0 ] && set -- "$@" "$word"
+    count=$((count - 1))
+  done
+  "$@" >&2 3>&- </dev/null &
+  daemon=$!
+  exec ${FUSE_FD}>&-
+  wait $daemon
+  echo "daemon $?" >&3
+) &
+exec ${FUSE_FD}>&-
+shift "$words"
+trap : INT QUIT
+unshare -m --propagation private sh ${places.inner} "$@"
+exit $?
+`;
+}
+
+const innerScript = `${tell}
+trap : INT QUIT HUP TERM USR1 USR2
+[ -e ${places.model}/kernel ] || exit 1
+try mount --rbind /sys ${places.real}
+said=$(. ${places.plan} 2>&1) || fault "$said"
+umount -l ${places.real}
+ip link set lo up 2>/dev/null
+(
+  trap '' INT QUIT HUP TERM USR1 USR2
+  while read -r what signal pid; do
+    [ "$what" = kill ] && kill -s "$signal" "$pid" 2>/dev/null
+  done <&3
+  kill -s KILL -1
+) &
+cd "$PWD" 2>/dev/null
+export SYSTEMD_DEVICE_VERIFY_SYSFS=0
+sh -c 'echo "pid $$" >&3; exec 3>&-; exec "$@"' sh "$@"
+exit $?
+`;
