@@ -7,11 +7,12 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { EXIT_USAGE, reportFailure } from './error.js';
 import type { AttachCommandOptions } from './attach.js';
+import { EXIT_USAGE, reportFailure } from './error.js';
 import type { MonitorCommandOptions } from './monitor.js';
 import type { MountCommandOptions } from './mount.js';
 import type { RunCommandOptions } from './run.js';
+import type { ServeRunOptions } from './serve-run.js';
 import type { StatusCommandOptions } from './status.js';
 import type { UmountCommandOptions } from './umount.js';
 
@@ -110,9 +111,10 @@ program
 program
   .command('serve-run', { hidden: true })
   .argument('<fixture>')
-  .action(async (fixture: string) => {
+  .option('--uevents')
+  .action(async (fixture: string, options: ServeRunOptions) => {
     const { serveRun } = await import('./serve-run.js');
-    process.exit(await serveRun(fixture).catch(reportFailure));
+    process.exit(await serveRun(fixture, options).catch(reportFailure));
   });
 
 try {

@@ -27,6 +27,7 @@ export async function run(command: string[], options: RunCommandOptions): Promis
   const user = options.user ?? !isRoot;
   assertFuse(isRoot);
   const daemon = [process.execPath, ...process.execArgv, process.argv[1]!, 'serve-run', fixture];
+  if (options.uevents) daemon.push('--uevents');
   const shell = command.length === 0;
   const end = await runInNamespace(
     {

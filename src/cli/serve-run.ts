@@ -10,12 +10,19 @@ import { FuseTransport } from '../host/mount.js';
 import { FUSE_FD, places } from '../host/namespace-script.js';
 import { RealTree } from '../host/real-tree.js';
 import { UnionView } from '../host/real-tree-view.js';
+import { UDEV_CONTROL } from '../host/udevd.js';
+import { startUevents } from '../host/uevents.js';
 import { machineOf } from './serve.js';
 
 const SYS = '/sys';
 
+export interface ServeRunOptions {
+  /** Whether the model's uevents go to the network namespace of the command, which is this process's too. */
+  uevents?: boolean;
+}
+
 /** @returns the exit code, when nothing is mounted any more */
-export async function serveRun(fixture: string): Promise<number> {
+export async function serveRun(fixture: string, { uevents = false }: ServeRunOptions): Promise<number> {
   const log = (text: string) => void process.stderr.write(`${text}\n`);
   // The terminal's signals are for the command. What ends this process is the end of its namespace.
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM', 'SIGTSTP'] as const)
@@ -30,6 +37,10 @@ export async function serveRun(fixture: string): Promise<number> {
     counts: machine.control,
     view: new UnionView(real, new Set(covered)),
   });
+  if (uevents)
+    await startUevents(machine, { mounted, udev: true, udevControl: UDEV_CONTROL, log }).catch(
+      (error: Error) => log(`mdevfs: ${error.message}; without them: --no-uevents`),
+    );
   await mounted.done;
   return 0;
 }
