@@ -12,7 +12,7 @@
  * @module
  */
 
-import { type KernfsDir, isDir } from '../kernfs/dir.js';
+import { isDir, type KernfsDir } from '../kernfs/dir.js';
 import { KernfsLink } from '../kernfs/link.js';
 import { quoted, Skeleton } from './compose-skeleton.js';
 

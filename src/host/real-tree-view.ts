@@ -10,7 +10,7 @@
 
 import { cachedForAnHour, type Timeouts } from '../fuse/cache.js';
 import { plainView, type View } from '../fuse/view.js';
-import { type DirEntry, hashOrder, type KernfsDir, isDir, listedFrom } from '../kernfs/dir.js';
+import { type DirEntry, hashOrder, isDir, type KernfsDir, listedFrom } from '../kernfs/dir.js';
 import type { KernfsNode, Stat } from '../kernfs/node.js';
 import type { RealTree } from './real-tree.js';
 import { RealDir, RealFile, RealLink } from './real-tree-node.js';

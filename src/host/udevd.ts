@@ -1,11 +1,9 @@
 /**
- * Whether udevd runs, and what to do in its place where it does not. Its clients look for `/run/udev/control`
- * before they listen: a socket that udevd takes orders on. They do not connect to it, so any file will do.
+ * Whether udevd runs, so that nobody else has to do what it does.
  * @module
  */
 
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 
 export const UDEV_CONTROL = '/run/udev/control';
 
@@ -16,26 +14,4 @@ export function udevdRuns(): boolean {
   } catch {
     return false;
   }
-}
-
-/**
- * Makes a file for clients of udev to find, where there is none.
- * @returns what removes it, unless something else is there by then
- * @throws Error of open(2) or mkdir(2)
- */
-export function makeUdevControl(path: string): () => void {
-  mkdirSync(dirname(path), { recursive: true });
-  let made: { dev: number; ino: number };
-  try {
-    const fd = openSync(path, 'wx', 0o600);
-    made = fstatSync(fd);
-    closeSync(fd);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return () => {};
-    throw error;
-  }
-  return () => {
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (found?.ino === made.ino && found.dev === made.dev) unlinkSync(path);
-  };
 }

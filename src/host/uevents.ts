@@ -13,8 +13,9 @@ import type { Mounted } from '../fuse/transport.js';
 import type { Machine } from '../machine/machine.js';
 import { encodeUevent, ueventFits } from '../uapi/netlink.js';
 import { NativeCalls } from './native.js';
+import { openUdevControl } from './udev-control.js';
 import { UdevEvents } from './udev-event.js';
-import { makeUdevControl, udevdRuns } from './udevd.js';
+import { udevdRuns } from './udevd.js';
 import { openKernelSender, openUdevSender } from './uevent-socket.js';
 
 export interface UeventOptions {
@@ -60,7 +61,7 @@ export async function startUevents(
   try {
     const kernel = opened(openKernelSender(calls));
     const toUdev = udev ? { fd: opened(openUdevSender(calls)), events: new UdevEvents() } : undefined;
-    const removeControl = udevControl === undefined ? () => {} : makeUdevControl(udevControl);
+    const removeControl = udevControl === undefined ? () => {} : openUdevControl(calls, udevControl);
     const send = (event: Uevent): void => {
       const { action, devpath, env } = event;
       const message = encodeUevent(action, devpath, env);
