@@ -7,8 +7,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -49,10 +48,8 @@ export interface Output {
   stderr: string;
 }
 
-/** What the mount namespace of a {@link Shell} is made of: /sys, and an empty place for definitions of mdevctl. */
-const OVER_SYS =
-  'mount --bind "$D" /sys && mkdir -p /etc/mdevctl.d && mount -t tmpfs none /etc/mdevctl.d &&' +
-  ' mkdir -p /etc/mdevctl.d/scripts.d/callouts /etc/mdevctl.d/scripts.d/notifiers && exec "$@"';
+/** What is done in the mount namespace of {@link Shell.overSys}. */
+const OVER_SYS = 'mount --bind "$D" /sys && exec "$@"';
 
 /** Runs scripts; a command in front of each says where. */
 export class Shell {
@@ -65,7 +62,7 @@ export class Shell {
     readonly prefix: readonly string[] = [],
   ) {}
 
-  /** Scripts see the mount at /sys. What they define for mdevctl is gone with the script. */
+  /** Scripts see the mount at /sys. */
   static overSys(dir: string): Shell {
     return new Shell(dir, ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', OVER_SYS, 'sh']);
   }

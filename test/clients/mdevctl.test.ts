@@ -1,7 +1,9 @@
 import t from 'tap';
 import { lacking, mountClients, Shell } from './client.js';
 import { mdevctlWorks } from './mdevctl.js';
+import { Session } from './session.js';
 
 t.test('mdevctl, with a mount over /sys', { skip: lacking('mdevctl', 'unshare') }, async (t) => {
-  await mdevctlWorks(t, Shell.overSys(mountClients(t)));
+  const { dir, prefix } = Shell.overSys(mountClients(t));
+  await mdevctlWorks(t, Session.start(t, prefix, { D: dir }));
 });
