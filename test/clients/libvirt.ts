@@ -8,25 +8,27 @@ import type { Test } from 'tap';
 import { UUID, UUID2 } from './client.js';
 import type { Session } from './session.js';
 
+const PLACES = [
+  '/etc/mdevctl.d',
+  '/var/lib/libvirt',
+  '/var/cache/libvirt',
+  '/var/log/libvirt',
+  '/etc/libvirt/qemu',
+];
+
 /**
  * Starts libvirtd, with places of its own for what it writes and for definitions of mdevctl. The session must have its
- * own mount, network and PID namespaces. What its clients need of udev must be there: `/run/udev/control`.
- * @param run an empty directory is put over /run unless there is a reason to keep it, such as a udevd
+ * own mount, network and PID namespaces, its own /run, and there what libvirt looks for of udev.
  */
-export async function startLibvirt(session: Session, run: 'private' | 'kept' = 'private'): Promise<void> {
-  const places = [
-    '/etc/mdevctl.d',
-    '/var/lib/libvirt',
-    '/var/cache/libvirt',
-    '/var/log/libvirt',
-    '/etc/libvirt/qemu',
-  ];
+export async function startLibvirt(session: Session): Promise<void> {
   const script = `
-    for place in ${places.join(' ')} ${run === 'private' ? '/run' : ''}; do
+    for place in ${PLACES.join(' ')}; do
       mkdir -p $place && mount -t tmpfs none $place || exit
     done
-    mkdir -p /etc/mdevctl.d/scripts.d/callouts /etc/mdevctl.d/scripts.d/notifiers /run/udev /run/lock /run/libvirt
-    [ -e /run/udev/control ] || : > /run/udev/control
+    mkdir -p /etc/mdevctl.d/scripts.d/callouts /etc/mdevctl.d/scripts.d/notifiers /run/lock /run/libvirt
+    # A user namespace may have root alone, and no user for QEMU.
+    printf 'user = "root"\\ngroup = "root"\\n' > /var/lib/libvirt/qemu.conf
+    [ ! -e /etc/libvirt/qemu.conf ] || mount --bind /var/lib/libvirt/qemu.conf /etc/libvirt/qemu.conf || exit
     export SYSTEMD_DEVICE_VERIFY_SYSFS=0 LIBVIRT_DEFAULT_URI=nodedev:///system
     libvirtd > /var/log/libvirt/out 2>&1 &
     for try in $(seq 300); do virsh -q uri > /dev/null 2>&1 && break; sleep 0.1; done

@@ -1,0 +1,48 @@
+import t from 'tap';
+import { main } from '../mount/command.js';
+import { lacking, UUID } from './client.js';
+import { libvirtWorks, startLibvirt } from './libvirt.js';
+import { mdevctlWorks } from './mdevctl.js';
+import { Session } from './session.js';
+
+/** A session under `mdevfs run` whose mounts are its own, and whose processes end with it. */
+const underRun = (...options: string[]) => [
+  process.execPath,
+  main,
+  'run',
+  '--host',
+  'clients',
+  ...options,
+  '--',
+  ...['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'],
+];
+
+const programs = ['lspci', 'systool', 'driverctl', 'busybox', 'python3', 'udevadm'];
+t.test('other programs under mdevfs run', { skip: lacking(...programs) }, async (t) => {
+  const sh = Session.start(t, underRun());
+  t.match(await sh.output('lspci -D -nn -s $P'), /^0000:c0:03\.0 VGA .* \[10de:13bd\] \(rev a2\)$/m);
+  t.match(await sh.output('systool -c mdev_bus'), 'Class Device = "c0:03.0"');
+  t.match(await sh.output('driverctl list-devices'), /^0000:c0:03\.0 nvidia$/m);
+  t.equal(
+    await sh.output('busybox ls /sys/class/mdev_bus'),
+    '0.0.0313\n0000:c0:02.0\n0000:c0:03.0\nmatrix\nmtty\n',
+  );
+  const create = '/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-1/create';
+  t.equal(await sh.output(`python3 -c 'open("${create}", "w").write("${UUID}")'`), '');
+  t.match(await sh.output(`udevadm info /sys/bus/mdev/devices/${UUID}`), /^E: SUBSYSTEM=mdev$/m);
+  t.match(await sh.output('udevadm info -e'), `P: /devices/virtual/mtty/mtty/${UUID}\n`);
+});
+
+for (const options of [[], ['--user']]) {
+  const name = ['mdevfs run', ...options].join(' ');
+  t.test(`mdevctl under ${name}`, { skip: lacking('mdevctl', 'unshare') }, async (t) => {
+    await mdevctlWorks(t, Session.start(t, underRun(...options)));
+  });
+
+  const skip = lacking('virsh', 'libvirtd', 'udevadm', 'mdevctl', 'unshare');
+  t.test(`libvirt under ${name}`, { skip }, async (t) => {
+    const session = Session.start(t, underRun(...options));
+    await startLibvirt(session);
+    await libvirtWorks(t, session);
+  });
+}
