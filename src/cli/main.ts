@@ -109,6 +109,17 @@ program
   });
 
 program
+  .command('enter')
+  .description('run a command, or a shell, where another mdevfs run has its devices')
+  .argument('<pid>', 'process of that mdevfs run, or of a command in it')
+  .argument('[command...]')
+  .passThroughOptions()
+  .action(async (pid: string, command: string[]) => {
+    const { enter } = await import('./enter.js');
+    process.exitCode = await enter(pid, command);
+  });
+
+program
   .command('serve-run', { hidden: true })
   .argument('<fixture>')
   .option('--uevents')

@@ -8,6 +8,7 @@ import { accessSync, constants } from 'node:fs';
 import { runInNamespace } from '../host/namespace.js';
 import { failure } from './error.js';
 import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';
+import { shellCommand } from './shell.js';
 
 export interface RunCommandOptions {
   /** The machine: a name or a file. */
@@ -28,14 +29,13 @@ export async function run(command: string[], options: RunCommandOptions): Promis
   assertFuse(isRoot);
   const daemon = [process.execPath, ...process.execArgv, process.argv[1]!, 'serve-run', fixture];
   if (options.uevents) daemon.push('--uevents');
-  const shell = command.length === 0;
   const end = await runInNamespace(
     {
       user,
       // A user namespace may mount a sysfs only together with a network.
       net: user || options.uevents,
       daemon,
-      command: shell ? shellCommand() : command,
+      command: command.length > 0 ? command : shellCommand(),
       env: process.env,
     },
     (code) =>
@@ -69,22 +69,4 @@ function wayOut(fault: string, user: boolean): string {
     ? 'user namespaces may be off here: see sysctl user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns, or run it as root'
     : 'it needs the right to mount (CAP_SYS_ADMIN); without it, try --user';
   return `${fault.split('\n')[0]}; ${way}`;
-}
-
-/** An interactive shell that says where it is. */
-function shellCommand(): string[] {
-  const shell = process.env.SHELL ?? '/bin/sh';
-  const prompt = 'PS1="(mdevfs) $PS1"';
-  if (shell.endsWith('/bash')) return ['sh', '-c', bashWithPrompt(shell, prompt)];
-  return ['env', 'PS1=(mdevfs) $ ', shell, '-i'];
-}
-
-/** A start-up file of its own, which reads the user's first. */
-function bashWithPrompt(shell: string, prompt: string): string {
-  const rc = '/run/mdevfs/bashrc';
-  return `cat > ${rc} <<'END'
-[ -f ~/.bashrc ] && . ~/.bashrc
-${prompt}
-END
-exec ${shell} --rcfile ${rc} -i`;
 }

@@ -1,6 +1,6 @@
 /**
  * The plan of a /run that belongs to one namespace: everything that is in the machine's, mounted on a directory in
- * memory, but for what udev keeps there and what this program does. So a socket of the machine is where programs look
+ * memory, but for what udev, mount(8) and this program keep there. So a socket of the machine is where programs look
  * for it, and nothing that is made at the top of /run is seen outside.
  * @module
  */
@@ -9,7 +9,7 @@ import { type Dirent, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Skeleton } from './compose-skeleton.js';
 
-const own = ['mdevfs', 'udev'];
+const own = ['mdevfs', 'mount', 'udev'];
 
 /**
  * @param source /run of the machine

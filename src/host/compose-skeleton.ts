@@ -56,7 +56,7 @@ export class Skeleton {
       lines.push(`cat > ${quoted(table)} <<'END'`);
       for (const { source, target } of this.#binds)
         lines.push(`${fstab(source)} ${fstab(target)} none rbind 0 0`);
-      lines.push('END', `mount -a -T ${quoted(table)}`, `rm ${quoted(table)}`);
+      lines.push('END', `mount -n -a -T ${quoted(table)}`, `rm ${quoted(table)}`);
     }
     return `${lines.map(orExit).join('\n')}\n`;
   }

@@ -46,8 +46,8 @@ export interface Composition {
 
 const unions = ['class', 'bus', 'module', 'dev'];
 const tmpfs = (path: string, mode: string): string =>
-  `mount -t tmpfs -o mode=${mode},size=4m mdevfs ${quoted(path)} || exit\n`;
-const readonly = (path: string): string => `mount -o remount,bind,ro ${quoted(path)} || exit\n`;
+  `mount -n -t tmpfs -o mode=${mode},size=4m mdevfs ${quoted(path)} || exit\n`;
+const readonly = (path: string): string => `mount -n -o remount,bind,ro ${quoted(path)} || exit\n`;
 
 export function compose(real: Listed, model: Listed, { model: m, real: r, sys, table }: Places): Composition {
   const skeleton = new Skeleton();

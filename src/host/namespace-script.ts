@@ -33,6 +33,7 @@ export const places = {
   inner: '/run/mdevfs/inner',
   plan: '/run/mdevfs/compose',
   table: '/run/mdevfs/table',
+  bashrc: '/run/mdevfs/bashrc',
 } as const;
 
 /** Number of the descriptor of /dev/fuse that the daemon inherits. */
@@ -54,29 +55,29 @@ export const bootScript = 'script=$(cat <&4); exec 4>&-; eval "$script"';
  */
 export function outerScript(run: string, sysMounts: readonly string[], freshSys: boolean): string {
   const submounts = sysMounts.map(
-    (path) => `mount --rbind ${quoted(places.real + path)} ${quoted(`/sys${path}`)}`,
+    (path) => `mount -n --rbind ${quoted(places.real + path)} ${quoted(`/sys${path}`)}`,
   );
   const fresh = `
-if said=$(mount --rbind /sys ${places.real} 2>&1 && mount -t sysfs sysfs /sys 2>&1); then
+if said=$(mount -n --rbind /sys ${places.real} 2>&1 && mount -n -t sysfs sysfs /sys 2>&1); then
   :
 ${submounts.join('\n')}
 fi
-umount -l ${places.real}
+umount -n -l ${places.real}
 `;
   return `${tell}
 words=$1
 shift
-mount -t proc proc /proc 2>/dev/null
-try mount -t tmpfs -o mode=755 mdevfs /sys
+mount -n -t proc proc /proc 2>/dev/null
+try mount -n -t tmpfs -o mode=755 mdevfs /sys
 (
 ${run})
-try mount --move /sys /run
+try mount -n --move /sys /run
 mkdir -p ${places.model} ${places.real}
 ${freshSys ? fresh : ''}
 cat > ${places.inner} <<'INNER'
 ${innerScript}INNER
 exec ${FUSE_FD}<>/dev/fuse
-try mount -i -t fuse -o ${mountOptions(FUSE_FD)} ${MOUNT_SOURCE} ${places.model}
+try mount -n -i -t fuse -o ${mountOptions(FUSE_FD)} ${MOUNT_SOURCE} ${places.model}
 (
   count=$words
   for word do
@@ -101,16 +102,16 @@ exit $?
 const innerScript = `${tell}
 trap : INT QUIT HUP TERM USR1 USR2
 [ -e ${places.model}/kernel ] || exit 1
-try mount --rbind /sys ${places.real}
+try mount -n --rbind /sys ${places.real}
 said=$(. ${places.plan} 2>&1) || fault "$said"
-umount -l ${places.real}
+umount -n -l ${places.real}
 ip link set lo up 2>/dev/null
 (
   trap '' INT QUIT HUP TERM USR1 USR2
   while read -r what signal pid; do
     [ "$what" = kill ] && kill -s "$signal" "$pid" 2>/dev/null
   done <&3
-  kill -s KILL -1
+  kill -s KILL -- -1
 ) &
 cd "$PWD" 2>/dev/null
 export SYSTEMD_DEVICE_VERIFY_SYSFS=0
