@@ -38,12 +38,8 @@ program
   )
   .option('--no-passthrough', 'answer every read in the daemon, also of what never changes')
   .option('--foreground', 'stay, instead of leaving a daemon behind')
-  .addOption(
-    new Option('--uevents [groups]', 'send uevents to the netlink of this network namespace')
-      .choices(['kernel', 'udev'])
-      .preset('kernel')
-      .hideHelp(),
-  )
+  .addOption(new Option('--uevents', 'send uevents to the netlink of this network namespace').hideHelp())
+  .addOption(new Option('--udev', "send them to udev's listeners too, while no udevd runs there").hideHelp())
   .action(async (dir: string, options: MountCommandOptions) => {
     const { mount } = await import('./mount.js');
     process.exitCode = await mount(dir, options);

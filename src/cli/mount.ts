@@ -20,8 +20,10 @@ export interface MountCommandOptions {
   foreground?: boolean;
   /** Whether reads may be passed through to the kernel. */
   passthrough: boolean;
-  /** Where uevents go in this network namespace; nowhere when not given. */
-  uevents?: UeventTarget;
+  /** Whether uevents go to the kernel's listeners in this network namespace. */
+  uevents?: boolean;
+  /** Whether they go to udev's too. */
+  udev?: boolean;
 }
 
 interface Wanted {
@@ -38,7 +40,8 @@ const FUSE_DEVICE = '/dev/fuse';
 
 /** @returns the exit code */
 export async function mount(path: string, options: MountCommandOptions): Promise<number> {
-  const { transport, passthrough, uevents } = options;
+  const { transport, passthrough } = options;
+  const uevents: UeventTarget | undefined = options.udev ? 'udev' : options.uevents ? 'kernel' : undefined;
   const fixture = fixtureFile(options.fixture ?? DEFAULT_FIXTURE);
   const wanted = { fixture, named: options.fixture !== undefined, transport, passthrough, uevents };
   if (transport === 'fuse') assertMayMount();
@@ -56,7 +59,7 @@ async function mountInBackground(dir: string, wanted: Wanted): Promise<number> {
   const log = logFileOf(dir);
   const command = ['mount', '--foreground', '--transport', transport, '--fixture', fixture];
   if (!passthrough) command.push('--no-passthrough');
-  if (uevents) command.push('--uevents', uevents);
+  if (uevents) command.push(uevents === 'udev' ? '--udev' : '--uevents');
   command.push('--', dir);
   const { pid, faults, exitCode } = await startDaemon(command, log);
   if (faults.length > 0) throw new CommandError(faults, exitCode);

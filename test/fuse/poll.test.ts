@@ -48,7 +48,7 @@ t.test('a poller that waits is woken by the removal of what holds the file', asy
   root.removeChild('other');
   t.same(twin.device.replies, []);
   root.removeChild('dir');
-  // Not before the names that are gone are taken back.
+  t.same(twin.device.replies, [], 'not before the name is taken back');
   await Promise.resolve();
   t.equal(twin.device.replies.length, 1);
   twin.device.replies.length = 0;
