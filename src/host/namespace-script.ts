@@ -95,7 +95,10 @@ exec ${FUSE_FD}>&-
 shift "$words"
 trap : INT QUIT
 unshare -m --propagation private sh ${places.inner} "$@"
-exit $?
+code=$?
+# The end of a daemon that does not serve is still to be told.
+[ -e ${places.model}/kernel ] || wait
+exit $code
 `;
 }
 

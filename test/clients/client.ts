@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { mdevfs, mountpoint, plain } from '../mount/command.js';
-import { noMounts } from '../mount/mounted.js';
+import { noMounts, noNamespaces } from '../mount/mounted.js';
 
 export const UUID = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001';
 export const UUID2 = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1002';
@@ -24,7 +24,7 @@ const PATIENCE_MS = 60_000;
 /** Why a test that mounts and runs these programs cannot; false when it can. */
 export function lacking(...programs: string[]): string | false {
   const missing = programs.find((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0);
-  return noMounts() ?? (missing === undefined ? false : `${missing} is not installed`);
+  return noMounts() ?? noNamespaces() ?? (missing === undefined ? false : `${missing} is not installed`);
 }
 
 /** A mount of the host that has a parent of every kind, until the end of the test. */

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { main } from '../mount/command.js';
+import { noUserNamespaces } from '../mount/mounted.js';
 import { lacking, UUID } from './client.js';
 import { libvirtWorks, startLibvirt } from './libvirt.js';
 import { mdevctlWorks } from './mdevctl.js';
@@ -35,11 +36,12 @@ t.test('other programs under mdevfs run', { skip: lacking(...programs) }, async 
 
 for (const options of [[], ['--user']]) {
   const name = ['mdevfs run', ...options].join(' ');
-  t.test(`mdevctl under ${name}`, { skip: lacking('mdevctl', 'unshare') }, async (t) => {
+  const refused = options.length > 0 && (noUserNamespaces() ?? false);
+  t.test(`mdevctl under ${name}`, { skip: refused || lacking('mdevctl', 'unshare') }, async (t) => {
     await mdevctlWorks(t, Session.start(t, underRun(...options)));
   });
 
-  const skip = lacking('virsh', 'libvirtd', 'udevadm', 'mdevctl', 'unshare');
+  const skip = refused || lacking('virsh', 'libvirtd', 'udevadm', 'mdevctl', 'unshare');
   t.test(`libvirt under ${name}`, { skip }, async (t) => {
     const session = Session.start(t, underRun(...options));
     await startLibvirt(session);

@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import type { Test } from 'tap';
 import { NativeCalls } from '../../src/host/native.js';
 import { main, plain } from '../mount/command.js';
-import { noMounts } from '../mount/mounted.js';
+import { noMounts, noNamespaces as refusesNamespaces } from '../mount/mounted.js';
 
 const PATIENCE_MS = 60_000;
 
@@ -21,8 +21,7 @@ export function noUdevadm(): string | undefined {
 /** Why nothing can be sent in a namespace of its own; undefined when it can. */
 export async function noNamespaces(): Promise<string | undefined> {
   if (noMounts()) return noMounts();
-  const { status } = spawnSync('unshare', ['-n', '-m', '-p', '--fork', '--mount-proc', 'true']);
-  if (status !== 0) return 'unshare(1) may not make namespaces';
+  if (refusesNamespaces()) return refusesNamespaces();
   return NativeCalls.load().then(
     () => undefined,
     (error: Error) => error.message,

@@ -29,6 +29,24 @@ export function noMounts(): string | undefined {
   return undefined;
 }
 
+/** Why there can be no mounts, network and processes of one's own here; undefined when there can. */
+export function noNamespaces(): string | undefined {
+  const mount = ['-m', '-n', '-p', '-f', '--mount-proc', 'mount', '-n', '-t', 'sysfs', 'sysfs', '/sys'];
+  const { status, stderr } = spawnSync('unshare', mount, { encoding: 'utf8' });
+  return status === 0 ? undefined : `this machine refuses namespaces: ${stderr.trim()}`;
+}
+
+/**
+ * Why a user without rights cannot have a /sys of their own here; undefined when they can. A container may refuse it, and
+ * nothing that could be installed would help.
+ */
+export function noUserNamespaces(): string | undefined {
+  const mount = ['unshare', '-Urmn', 'mount', '-n', '-t', 'sysfs', 'sysfs', '/sys'];
+  const user = ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', ...mount];
+  const { status, stderr } = spawnSync('env', user, { encoding: 'utf8' });
+  return status === 0 ? undefined : `this machine refuses a sysfs to user namespaces: ${stderr.trim()}`;
+}
+
 /** Why fuse-native cannot run here; undefined when it can. */
 export async function noFuseNative(): Promise<string | undefined> {
   const name: string = 'fuse-native';
