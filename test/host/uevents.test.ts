@@ -9,6 +9,7 @@ const noNetlink = await noNamespaces();
 const skip = noNetlink ?? false;
 const skipUdevadm = noNetlink ?? noUdevadm() ?? false;
 
+const witness = fileURLToPath(new URL('./witness.js', import.meta.url));
 const recording = fileURLToPath(new URL('../../../test/data/oracle/uevents/mtty.jsonl', import.meta.url));
 const steps = readFileSync(recording, 'utf8')
   .trimEnd()
@@ -117,6 +118,33 @@ t.test('a tree tells them without netlink', { skip }, async (t) => {
     printed.map(({ env }) => without(env, 'SEQNUM')),
     expected(),
   );
+});
+
+t.test('who hears of a device finds it, also who missed it a moment ago', { skip }, async (t) => {
+  const dir = scratchDir(t);
+  const devices = 200;
+  const text = await inNamespace(
+    t,
+    `
+    $mdevfs mount -f samples --uevents ${dir} >&2
+    mkfifo /run/said
+    "${process.execPath}" "${witness}" ${dir} ${devices} > /run/said &
+    exec 4< /run/said
+    read -ru 4
+    # Somebody keeps looking, so that the kernel knows names to be missing, and listings without them.
+    while :; do ls -l ${dir}/bus/mdev/devices; done > /dev/null 2>&1 & looking=$!
+    for n in {1..${devices}}; do
+      printf -v uuid '83b8f4f2-509f-382f-3c1e-%012x' $n
+      test ! -e ${dir}/bus/mdev/devices/$uuid
+      echo $uuid > ${dir}/class/mdev_bus/mtty/mdev_supported_types/mtty-1/create
+      read -ru 4 -t 20
+      echo $REPLY
+      echo 1 > ${dir}/bus/mdev/devices/$uuid/remove
+    done | sort | uniq -c
+    kill $looking
+    `,
+  );
+  t.equal(text.trim(), `${devices} found`);
 });
 
 t.test(
