@@ -12,7 +12,7 @@ import { RealTree } from '../host/real-tree.js';
 import { UnionView } from '../host/real-tree-view.js';
 import { UDEV_CONTROL } from '../host/udevd.js';
 import { startUevents } from '../host/uevents.js';
-import { machineOf } from './serve.js';
+import { log, machineOf, outliveFaults } from './serve.js';
 
 const SYS = '/sys';
 
@@ -23,12 +23,11 @@ export interface ServeRunOptions {
 
 /** @returns the exit code, when nothing is mounted any more */
 export async function serveRun(fixture: string, { uevents = false }: ServeRunOptions): Promise<number> {
-  const log = (text: string) => void process.stderr.write(`${text}\n`);
   // The terminal's signals are for the command. What ends this process is the end of its namespace.
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM', 'SIGTSTP'] as const)
     process.on(signal, () => {});
   const machine = machineOf(fixture);
-  process.on('uncaughtException', (error) => log(`mdevfs: ${error.stack}`));
+  outliveFaults();
   const real = new RealTree(SYS, machine.sysfs.root);
   const { script, covered } = compose(real, listedModel(machine.sysfs), { ...places, sys: SYS });
   writeFileSync(places.plan, script);

@@ -33,9 +33,16 @@ export interface ServeOptions {
   log: string | null;
 }
 
-const log = (text: string): void => {
+export const log = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
+
+/** Has faults outside of any request logged: they must not take the tree away from everybody. */
+export function outliveFaults(): void {
+  // Whoever read the log may be gone, and that is nothing to log.
+  process.stderr.on('error', () => {});
+  process.on('uncaughtException', (error) => log(`mdevfs: ${error.stack}`));
+}
 
 /** @throws CommandError when the fixture or the machine has a fault */
 export function machineOf(file: string): Machine {
@@ -81,8 +88,7 @@ export async function serve(
     log: logFile,
     since: null,
   };
-  // A fault outside of any request must not take the tree away from everybody else.
-  process.on('uncaughtException', (error) => log(`mdevfs: ${error.stack}`));
+  outliveFaults();
   let recorded = false;
   try {
     const machine = machineOf(fixture);
