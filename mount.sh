@@ -3,7 +3,7 @@
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-main=$here/dist/src/cli/main.js
+main=$here/dist/bin/mdevfs/main.js
 
 usage() {
   cat <<END
@@ -54,15 +54,19 @@ is_built() {
   [ -f "$main" ] || return 1
   [ -d "$here/src" ] || return 0
   [ -f "$stamp" ] || return 1
-  [ -z "$(find "$here/src" "$here/tsconfig.json" -newer "$stamp" | head -n 1)" ]
+  [ -z "$(find "$here/src" "$here/tsconfig.json" "$here/package.json" -newer "$stamp" | head -n 1)" ]
 }
 
 # Unmounting needs no newer build than mounting did.
 [ -z "$unmount" ] || [ ! -f "$main" ] || exec node "$main" umount -- "$dir"
 
+need_npm() {
+  command -v npm >/dev/null || fail "npm is not in PATH; install it"
+}
+
 # npm writes this file last.
 if [ ! -f "$here/node_modules/.package-lock.json" ] && [ -f "$here/package-lock.json" ]; then
-  command -v npm >/dev/null || fail "npm is not in PATH; install it, or run npm ci in $here"
+  need_npm
   echo "installing packages ..." >&2
   log=$(mktemp)
   if ! (cd "$here" && npm ci --include=dev --no-audit --no-fund) >"$log" 2>&1; then
@@ -72,12 +76,11 @@ if [ ! -f "$here/node_modules/.package-lock.json" ] && [ -f "$here/package-lock.
 fi
 
 if ! is_built; then
+  need_npm
   echo "building ..." >&2
   mkdir -p "$here/dist"
-  # An incremental build believes that what it made before is still there.
-  [ -f "$main" ] || rm -f "$here/dist/.tsbuildinfo"
   : >"$stamp.new"
-  node "$here/node_modules/typescript/bin/tsc" -p "$here" >&2 || fail "the build failed; see above"
+  (cd "$here" && npm run --silent bundle >&2) || fail "the build failed; see above"
   mv "$stamp.new" "$stamp"
 fi
 

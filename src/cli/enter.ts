@@ -15,8 +15,7 @@ export async function enter(text: string, words: string[]): Promise<number> {
   if (!Number.isSafeInteger(pid) || pid < 1)
     throw failure(`${text}: not the number of a process; mdevfs enter PID`, EXIT_USAGE);
   const inside = processInside(pid);
-  if (inside === undefined)
-    throw failure(`${pid}: no mdevfs run of yours; pgrep -f 'mdevfs run' or 'main.js run' finds them`);
+  if (inside === undefined) throw failure(`${pid}: no mdevfs run of yours; mdevfs status lists them`);
   const env = { ...process.env, SYSTEMD_DEVICE_VERIFY_SYSFS: '0' };
   return runInside(inside, command.length > 0 ? command : shellCommand(), env);
 }

@@ -94,7 +94,7 @@ program
   .command('run')
   .description('run a command, or a shell, that sees the devices at /sys, beside those of the machine')
   .argument('[command...]')
-  .option('--host <fixture>', 'the machine: a name from fixtures/, or a JSON file (default: default)')
+  .option('-f, --host <fixture>', 'the machine: a name from fixtures/, or a JSON file (default: default)')
   .addOption(new Option('--root', 'with the rights of root (default for root)').conflicts('user'))
   .option('--user', 'in a user namespace, without rights (default for others)')
   .option('--no-uevents', "without uevents, and so in root's network")

@@ -6,6 +6,8 @@
 
 import { accessSync, constants } from 'node:fs';
 import { runInNamespace } from '../host/namespace.js';
+import { namespaceFault } from '../host/namespace-fault.js';
+import { SERVE_RUN } from '../host/namespace-find.js';
 import { failure } from './error.js';
 import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';
 import { shellCommand } from './shell.js';
@@ -27,13 +29,14 @@ export async function run(command: string[], options: RunCommandOptions): Promis
   if (options.root && !isRoot) throw failure('--root needs root; run it with sudo, or without --root');
   const user = options.user ?? !isRoot;
   assertFuse(isRoot);
-  const daemon = [process.execPath, ...process.execArgv, process.argv[1]!, 'serve-run', fixture];
+  const daemon = [process.execPath, ...process.execArgv, process.argv[1]!, SERVE_RUN, fixture];
   if (options.uevents) daemon.push('--uevents');
+  // A user namespace may mount a sysfs only together with a network.
+  const net = user || options.uevents;
   const end = await runInNamespace(
     {
       user,
-      // A user namespace may mount a sysfs only together with a network.
-      net: user || options.uevents,
+      net,
       daemon,
       command: command.length > 0 ? command : shellCommand(),
       env: process.env,
@@ -46,7 +49,7 @@ export async function run(command: string[], options: RunCommandOptions): Promis
   if (end.fault === undefined) return end.exitCode;
   // The daemon has said why.
   if (end.daemonExitCode !== undefined) return end.daemonExitCode;
-  throw failure(wayOut(end.fault, user));
+  throw failure(namespaceFault(end.fault, { user, net }));
 }
 
 function assertFuse(isRoot: boolean): void {
@@ -62,11 +65,4 @@ function assertFuse(isRoot: boolean): void {
       `${FUSE_DEVICE} is not there or not usable; modprobe fuse, or start the container with --device ${FUSE_DEVICE} --cap-add SYS_ADMIN`,
     );
   }
-}
-
-function wayOut(fault: string, user: boolean): string {
-  const way = user
-    ? 'user namespaces may be off here: see sysctl user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns, or run it as root'
-    : 'it needs the right to mount (CAP_SYS_ADMIN); without it, try --user';
-  return `${fault.split('\n')[0]}; ${way}`;
 }

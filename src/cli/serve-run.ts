@@ -1,9 +1,11 @@
 /**
  * The server behind `mdevfs run`. It is started in the namespaces of the command, but with the machine's own /sys. It
- * finds the descriptor of a mount that is made already, plans what /sys is to look like, and serves to the end.
+ * gets ready while the mount is made that it finds the descriptor of, waits to be told so by a line on standard input,
+ * plans what /sys is to look like, and serves to the end.
  * @module
  */
 
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { compose, listedModel } from '../host/compose.js';
 import { FuseTransport } from '../host/mount.js';
@@ -28,14 +30,15 @@ export async function serveRun(fixture: string, { uevents = false }: ServeRunOpt
     process.on(signal, () => {});
   const machine = machineOf(fixture);
   outliveFaults();
-  const real = new RealTree(SYS, machine.sysfs.root);
-  const { script, covered } = compose(real, listedModel(machine.sysfs), { ...places, sys: SYS });
-  writeFileSync(places.plan, script);
-  const mounted = await new FuseTransport().serveMounted(FUSE_FD, machine.sysfs, {
-    log,
-    counts: machine.control,
-    view: new UnionView(real, new Set(covered)),
-  });
+  const mounting = async (): Promise<UnionView> => {
+    await once(process.stdin, 'data');
+    const real = new RealTree(SYS, machine.sysfs.root);
+    const { script, covered } = compose(real, listedModel(machine.sysfs), { ...places, sys: SYS });
+    writeFileSync(places.plan, script);
+    return new UnionView(real, new Set(covered));
+  };
+  const options = { log, counts: machine.control };
+  const mounted = await new FuseTransport().serveMounted(FUSE_FD, machine.sysfs, options, mounting);
   if (uevents)
     await startUevents(machine, { mounted, udev: true, udevControl: UDEV_CONTROL, log }).catch(
       (error: Error) => log(`mdevfs: ${error.message}; without them: --no-uevents`),

@@ -1,5 +1,5 @@
 /**
- * `mdevfs status`: which trees are mounted, and who serves them.
+ * `mdevfs status`: which trees are mounted, who serves them, and which commands have one at /sys.
  * @module
  */
 
@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import { MOUNT_SOURCE } from '../host/mount.js';
 import { mounts } from '../host/mountinfo.js';
 import { canonical, mountpointState } from '../host/mountpoint.js';
+import { isInside, type Run, runs } from '../host/namespace-find.js';
 import { type MountRecord, records } from '../host/record.js';
 import { failure } from './error.js';
 
@@ -16,8 +17,12 @@ export interface StatusCommandOptions {
 
 interface Status {
   dir: string;
-  /** `served`, `changing`, `stale` (the daemon is dead), `unrecorded`, or `gone` (daemon and mount are). */
+  /**
+   * `served`, `changing`, `stale` (the daemon is dead), `unrecorded`, or `gone` (daemon and mount are); `run` for one
+   * that only the command of `mdevfs run` sees, and `inside` in such a command.
+   */
   state: string;
+  /** The daemon; the `mdevfs run`. */
   pid: number | null;
   fixture: string | null;
   transport: string | null;
@@ -42,7 +47,21 @@ function statusOf(dir: string, record: MountRecord | undefined): Status {
   };
 }
 
+const atSys = (state: string, run?: Run): Status => ({
+  dir: '/sys',
+  state,
+  pid: run?.pid ?? null,
+  fixture: run?.fixture ?? null,
+  transport: run ? 'fuse' : null,
+  noPassthrough: null,
+  since: null,
+  log: null,
+});
+
 function lineOf({ dir, state, pid, fixture, transport, noPassthrough }: Status): string {
+  if (state === 'run')
+    return `${dir} of a command: ${basename(fixture!, '.json')}, run ${pid} (mdevfs enter ${pid})`;
+  if (state === 'inside') return `${dir}: this is inside of mdevfs run`;
   const parts = [state];
   if (fixture) parts.push(basename(fixture, '.json'));
   if (transport === 'fuse')
@@ -57,8 +76,14 @@ export function status(path: string | undefined, { json = false }: StatusCommand
   const recorded = new Map(records().map((record) => [record.dir, record]));
   const mounted = mounts().filter((entry) => entry.type === `fuse.${MOUNT_SOURCE}`);
   const dirs = new Set([...recorded.keys(), ...mounted.map((entry) => entry.dir)]);
-  let all = [...dirs].sort().map((dir) => statusOf(dir, recorded.get(dir)));
-  if (path !== undefined) all = all.filter(({ dir }) => dir === canonical(path));
+  const inside = isInside();
+  let all = [...dirs]
+    .filter((dir) => !inside || !/^\/(sys|run\/mdevfs)\//.test(dir))
+    .sort()
+    .map((dir) => statusOf(dir, recorded.get(dir)));
+  if (inside) all.push(atSys('inside'));
+  all.push(...runs().map((run) => atSys('run', run)));
+  if (path !== undefined) all = all.filter(({ dir, state }) => dir === canonical(path) && state !== 'run');
   if (json) process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
   else for (const one of all) process.stdout.write(`${lineOf(one)}\n`);
   if (path === undefined) return 0;

@@ -12,6 +12,7 @@ import { BackingSession } from '../fuse/backing-session.js';
 import { bestLoop, type FuseDevice, type Loop, openDevice } from '../fuse/device.js';
 import { Session } from '../fuse/session.js';
 import type { Mounted, MountOptions, Transport } from '../fuse/transport.js';
+import type { View } from '../fuse/view.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { BackingMount } from './backing-mount.js';
 import { mountAt } from './mountinfo.js';
@@ -100,7 +101,10 @@ export class FuseTransport implements Transport {
     const { O_RDWR, O_NONBLOCK } = constants;
     const openFlags = this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR;
     const fd = openSync('/dev/fuse', openFlags);
-    const mounting = () => run('mount', ['-i', '-t', 'fuse', '-o', mountOptions(3), MOUNT_SOURCE, dir], fd);
+    const mounting = async () => {
+      await run('mount', ['-i', '-t', 'fuse', '-o', mountOptions(3), MOUNT_SOURCE, dir], fd);
+      return options.view;
+    };
     const unmounting = async () => {
       if (mountAt(dir)) await umountAnyway(dir);
     };
@@ -108,19 +112,25 @@ export class FuseTransport implements Transport {
   }
 
   /**
-   * Serves a mount that somebody made, by the descriptor of /dev/fuse that it was made with.
+   * Serves a mount that somebody else makes, by the descriptor of /dev/fuse that it is made with.
+   * @param mounting settles when it is made, with what is to be shown of the tree. Everything that can be made ready
+   * before is ready by then.
    * @throws Error with the reason why it cannot be served
    */
-  serveMounted(fd: number, root: KernfsDir, options: MountOptions = {}): Promise<Mounted> {
-    const nothing = async () => {};
-    return this.#serve(fd, root, options, nothing, nothing);
+  serveMounted(
+    fd: number,
+    root: KernfsDir,
+    options: MountOptions,
+    mounting: () => Promise<View>,
+  ): Promise<Mounted> {
+    return this.#serve(fd, root, options, mounting, async () => {});
   }
 
   async #serve(
     fd: number,
     root: KernfsDir,
     options: MountOptions,
-    mounting: () => Promise<void>,
+    mounting: () => Promise<View | undefined>,
     unmounting: () => Promise<void>,
   ): Promise<Mounted> {
     const { O_RDWR, O_NONBLOCK } = constants;
@@ -128,8 +138,9 @@ export class FuseTransport implements Transport {
     const native = await nativeCalls();
     const backing = backingMount(fd, openFlags, native, options);
     const notifier = await startNotifier(fd, backing.mount?.fd);
+    let view: View | undefined;
     try {
-      await mounting();
+      view = await mounting();
     } catch (error) {
       await notifier.close();
       await backing.mount?.close();
@@ -139,7 +150,7 @@ export class FuseTransport implements Transport {
     }
     const closed = once(() => notifier.close());
     const device = openDevice(fd, this.#loop, closed, typeof native === 'string' ? undefined : native.direct);
-    const session = new Session(root, device, notifier, options.log, backing.mount, options.view);
+    const session = new Session(root, device, notifier, options.log, backing.mount, view);
     if (options.counts) session.counts.addFile(options.counts);
     if (backing.mount) serveBackings(session, openDevice(backing.mount.fd, this.#loop, closed));
     const done = session.serve().finally(() => backing.mount?.close());

@@ -7,14 +7,15 @@ import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { MOUNT_SOURCE } from './mount.js';
-import { parseMountinfo } from './mountinfo.js';
+import { mountAt, parseMountinfo } from './mountinfo.js';
+import { places } from './namespace-script.js';
 
 /** Where the model is in /sys, wherever it is. */
 const MARK = '/sys/class';
 
-/** Children of all processes, by their parent. */
-function children(): Map<number, number[]> {
-  const byParent = new Map<number, number[]>();
+/** All processes, with the number of their parent. */
+function parents(): Map<number, number> {
+  const parentOf = new Map<number, number>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     let stat: string;
@@ -23,34 +24,73 @@ function children(): Map<number, number[]> {
     } catch {
       continue;
     }
-    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    byParent.set(parent, [...(byParent.get(parent) ?? []), Number(name)]);
+    parentOf.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
   }
-  return byParent;
+  return parentOf;
 }
 
-function seesModel(pid: number): boolean {
+/** Whether a process has the model mounted at a directory. */
+function seesModel(pid: number, at: string): boolean {
   try {
     const mounts = parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, 'latin1'));
-    return mounts.some(({ dir, type }) => dir === MARK && type === `fuse.${MOUNT_SOURCE}`);
+    return mounts.some(({ dir, type }) => dir === at && type === `fuse.${MOUNT_SOURCE}`);
   } catch {
     return false;
   }
 }
+
+/** The subcommand that serves a run; its fixture follows. */
+export const SERVE_RUN = 'serve-run';
 
 /** From `mdevfs run` over unshare(1) and the outer script to the inner one. */
 const DEPTH = 3;
 
 /** A process that sees the model in /sys: the one given, or one that it started for that. */
 export function processInside(pid: number): number | undefined {
-  const all = children();
+  const all = [...parents()];
   let some = [pid];
   for (let depth = 0; depth <= DEPTH; depth++) {
-    const inside = some.find(seesModel);
+    const inside = some.find((each) => seesModel(each, MARK));
     if (inside !== undefined) return inside;
-    some = some.flatMap((each) => all.get(each) ?? []);
+    some = all.flatMap(([child, parent]) => (some.includes(parent) ? [child] : []));
   }
   return undefined;
+}
+
+/** Whether this very process runs inside of one. */
+export const isInside = (): boolean => mountAt(places.model)?.type === `fuse.${MOUNT_SOURCE}`;
+
+export interface Run {
+  /** Process of the `mdevfs run`. */
+  pid: number;
+  /** Path of its fixture. */
+  fixture: string;
+}
+
+/** Every `mdevfs run` that this process may look into. */
+export function runs(): Run[] {
+  const parentOf = parents();
+  const found = new Map<number, string>();
+  for (const process of parentOf.keys()) {
+    const fixture = fixtureServed(process);
+    if (fixture === undefined || !seesModel(process, places.model)) continue;
+    // The first that is outside started the rest.
+    let pid: number | undefined = process;
+    while (pid !== undefined && seesModel(pid, places.model)) pid = parentOf.get(pid);
+    if (pid) found.set(pid, fixture);
+  }
+  return [...found].map(([pid, fixture]) => ({ pid, fixture }));
+}
+
+/** What a server, or the shell that starts it, was told to serve. */
+function fixtureServed(pid: number): string | undefined {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const at = words.indexOf(SERVE_RUN);
+    return at > 0 ? words[at + 1] : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -2,8 +2,8 @@
  * What happens inside of the namespaces of `mdevfs run`, as two scripts for a POSIX shell. Only a process inside can
  * mount there, and a process with threads, such as this program, can enter no user namespace.
  *
- * The outer script is process 1 of a PID namespace, so everything ends with it. It has a /run of its own, a fresh
- * /sys, and the mount of the model, and starts the daemon. The inner script has a copy of all those mounts. It
+ * The outer script is process 1 of a PID namespace, so everything ends with it. It starts the daemon, which takes a
+ * while to get ready, makes a /run of its own, a fresh /sys, and the mount of the model meanwhile. The inner script has a copy of all those mounts. It
  * puts the model into /sys when the daemon serves, and runs the command. So the daemon's /sys is the machine's own, and
  * it never meets its own mount.
  *
@@ -13,8 +13,11 @@
  * |---|---|---|
  * | `fault TEXT` | both | it cannot be done |
  * | `daemon CODE` | outer | the daemon ended |
+ * | `mounted` | outer | the daemon can serve |
  * | `pid N` | inner | the command is about to run as process N of the namespace |
  * | `kill SIGNAL N` | the program | sends a signal |
+ *
+ * The daemon's standard input is descriptor 5: the program passes `mounted` on to it.
  *
  * When the program is gone, however it ended, descriptor 3 ends too, and the inner script kills everything.
  * @module
@@ -67,6 +70,22 @@ umount -n -l ${places.real}
   return `${tell}
 words=$1
 shift
+exec ${FUSE_FD}<>/dev/fuse
+(
+  count=$words
+  for word do
+    shift
+    [ "$count" -gt 0 ] && set -- "$@" "$word"
+    count=$((count - 1))
+  done
+  "$@" <&5 >&2 3>&- 5>&- &
+  daemon=$!
+  exec 5>&- ${FUSE_FD}>&-
+  wait $daemon
+  echo "daemon $?" >&3
+) &
+exec 5>&-
+shift "$words"
 mount -n -t proc proc /proc 2>/dev/null
 try mount -n -t tmpfs -o mode=755 mdevfs /sys
 (
@@ -76,23 +95,9 @@ mkdir -p ${places.model} ${places.real}
 ${freshSys ? fresh : ''}
 cat > ${places.inner} <<'INNER'
 ${innerScript}INNER
-exec ${FUSE_FD}<>/dev/fuse
 try mount -n -i -t fuse -o ${mountOptions(FUSE_FD)} ${MOUNT_SOURCE} ${places.model}
-(
-  count=$words
-  for word do
-    shift
-    [ "$count" -gt 0 ] && set -- "$@" "$word"
-    count=$((count - 1))
-  done
-  "$@" >&2 3>&- </dev/null &
-  daemon=$!
-  exec ${FUSE_FD}>&-
-  wait $daemon
-  echo "daemon $?" >&3
-) &
 exec ${FUSE_FD}>&-
-shift "$words"
+echo mounted >&3
 trap : INT QUIT
 unshare -m --propagation private sh ${places.inner} "$@"
 code=$?
@@ -104,11 +109,11 @@ exit $code
 
 const innerScript = `${tell}
 trap : INT QUIT HUP TERM USR1 USR2
-[ -e ${places.model}/kernel ] || exit 1
 try mount -n --rbind /sys ${places.real}
+ip link set lo up 2>/dev/null
+[ -e ${places.model}/kernel ] || exit 1
 said=$(. ${places.plan} 2>&1) || fault "$said"
 umount -n -l ${places.real}
-ip link set lo up 2>/dev/null
 (
   trap '' INT QUIT HUP TERM USR1 USR2
   while read -r what signal pid; do

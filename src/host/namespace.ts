@@ -62,9 +62,10 @@ export async function runInNamespace(
       ...['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--'],
       ...['sh', '-c', bootScript, 'mdevfs-run', String(daemon.length), ...daemon, ...command],
     ],
-    { stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe'], env },
+    { stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe', 'pipe'], env },
   );
   (child.stdio[4] as Duplex).on('error', () => {}).end(outer);
+  const toDaemon = (child.stdio.at(5) as Duplex).on('error', () => {});
   const end: NamespaceEnd = { exitCode: 1 };
   const talk = child.stdio[3] as Duplex;
   let pid: number | undefined;
@@ -74,6 +75,7 @@ export async function runInNamespace(
   eachLine(talk, (line) => {
     const [what, ...words] = line.split(' ');
     if (what === 'fault') end.fault ??= words.join(' ');
+    else if (what === 'mounted') toDaemon.write(`${line}\n`);
     else if (what === 'pid') pid = Number(words[0]);
     else if (what === 'daemon') {
       daemonEnd = Number(words[0]);

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** The part of a schema that this looks into. */
 interface Schema {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { Errno, type ErrnoName } from '../lib/errno.js';
 
 export const octalMode = z

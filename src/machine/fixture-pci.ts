@@ -3,7 +3,7 @@
  * @module
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { attachedNodes, plainDevice, sysPath } from './fixture-node.js';
 
 export function hexDigits(count: number) {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 const number = z.int().min(0).max(255);
 const mask = z

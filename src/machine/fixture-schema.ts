@@ -4,7 +4,7 @@
  * @module
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { plainDevice, rawNodes, sysPath } from './fixture-node.js';
 import { pci } from './fixture-pci.js';
 import { ap, css } from './fixture-s390.js';

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { octalMode } from './fixture-node.js';
 import { pciId, pciSetup } from './fixture-pci.js';
 

@@ -218,13 +218,27 @@ t.test('nothing is left behind, whoever is killed', { skip }, async (t) => {
   await same('SIGKILL of the daemon');
 });
 
-t.test('many runs leave the machine as it was', { skip }, (t) => {
+t.test('a hundred runs leave the machine as it was', { skip }, (t) => {
   const before = left();
   const descriptors = readdirSync('/proc/self/fd').length;
-  for (let i = 0; i < Number(process.env.MDEVFS_TEST_RUNS ?? 5); i++)
+  for (let i = 0; i < Number(process.env.MDEVFS_TEST_RUNS ?? 100); i++)
     t.same(mdevfs('run', '--', 'true'), { status: 0, stdout: '', stderr: '' });
   t.same(left(), before);
   t.equal(readdirSync('/proc/self/fd').length, descriptors);
+  t.end();
+});
+
+t.test('the program that is installed is one bundle', { skip }, (t) => {
+  const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: { mdevfs: string } };
+  const ran = run(process.execPath, [
+    bin.mdevfs,
+    'run',
+    '--',
+    'sh',
+    '-c',
+    `echo ${uuid} > ${type}/create; ls /sys/bus/mdev/devices`,
+  ]);
+  t.same(ran, { status: 0, stdout: `${uuid}\n`, stderr: '' });
   t.end();
 });
 
@@ -240,6 +254,7 @@ t.test('enter joins a run', { skip }, async (t) => {
     'ls /sys/bus/mdev/devices; exit 6',
   );
   t.same(entered, { status: 6, stdout: `${uuid}\n`, stderr: '' });
+  t.match(mdevfs('status').stdout, `/sys of a command: default, run ${running.child.pid} (mdevfs enter`);
   t.match(mdevfs('enter', String(process.pid)), {
     status: 1,
     stderr: `mdevfs: ${process.pid}: no mdevfs run`,
@@ -275,3 +290,44 @@ t.test('without root it works in a user namespace', { skip: skip || (noUserNames
   t.same(left(), before);
   t.end();
 });
+
+t.test(
+  'what the kernel refuses is named, with the way out',
+  { skip: skip || (noUserNamespaces() ?? false) },
+  (t) => {
+    const refusedBy = (...words: string[]) => {
+      const { status, stderr } = run(words[0]!, words.slice(1));
+      t.equal(status, 1);
+      return stderr.trimEnd().split('\n').at(-1);
+    };
+    const off = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"';
+    t.match(
+      refusedBy(
+        'unshare',
+        '-Ur',
+        'sh',
+        '-c',
+        off,
+        'sh',
+        process.execPath,
+        main,
+        'run',
+        '--user',
+        '--',
+        'true',
+      ),
+      /^mdevfs: .*; user namespaces are off: user.max_user_namespaces is 0; have root do sysctl -w user.max_user_namespaces=15000, or use sudo$/,
+    );
+    const without = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin', process.execPath, main];
+    t.match(
+      refusedBy(...without, 'run', '--', 'true'),
+      /^mdevfs: .*; CAP_SYS_ADMIN is missing; run the container with --cap-add SYS_ADMIN, or use --user$/,
+    );
+    t.equal(
+      run(without[0]!, [...without.slice(1), 'run', '--user', '--', 'true']).status,
+      0,
+      'and that is one',
+    );
+    t.end();
+  },
+);
