@@ -43,8 +43,8 @@ class Running {
   readonly child: ChildProcess;
   readonly ended: Promise<unknown[]>;
 
-  constructor(t: Test, script: string) {
-    const words = [...plain, process.execPath, main, 'run', '--', 'sh', '-c', script];
+  constructor(t: Test, script: string, ...options: string[]) {
+    const words = [...plain, process.execPath, main, 'run', ...options, '--', 'sh', '-c', script];
     this.child = spawn('env', words, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout!.on('data', (text: Buffer) => {
       this.stdout += text.toString();
@@ -290,6 +290,22 @@ t.test('without root it works in a user namespace', { skip: skip || (noUserNames
   t.same(left(), before);
   t.end();
 });
+
+t.test(
+  'a user namespace without uevents, joined',
+  { skip: skip || (noUserNamespaces() ?? false) },
+  async (t) => {
+    const running = new Running(
+      t,
+      `echo ${uuid} > ${type}/create; echo ready; sleep 1000`,
+      '--user',
+      '--no-uevents',
+    );
+    await running.says('ready\n');
+    const joined = mdevfs('enter', String(running.child.pid), '--', 'ls', '/sys/bus/mdev/devices');
+    t.same(joined, { status: 0, stdout: `${uuid}\n`, stderr: '' });
+  },
+);
 
 t.test(
   'what the kernel refuses is named, with the way out',
