@@ -28,6 +28,8 @@ export async function serveRun(fixture: string, { uevents = false }: ServeRunOpt
   // The terminal's signals are for the command. What ends this process is the end of its namespace.
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM', 'SIGTSTP'] as const)
     process.on(signal, () => {});
+  const transport = new FuseTransport();
+  transport.prepare();
   const machine = machineOf(fixture);
   outliveFaults();
   const mounting = async (): Promise<UnionView> => {
@@ -38,7 +40,7 @@ export async function serveRun(fixture: string, { uevents = false }: ServeRunOpt
     return new UnionView(real, new Set(covered));
   };
   const options = { log, counts: machine.control };
-  const mounted = await new FuseTransport().serveMounted(FUSE_FD, machine.sysfs, options, mounting);
+  const mounted = await transport.serveMounted(FUSE_FD, machine.sysfs, options, mounting);
   if (uevents)
     await startUevents(machine, { mounted, udev: true, udevControl: UDEV_CONTROL, log }).catch(
       (error: Error) => log(`mdevfs: ${error.message}; without them: --no-uevents`),

@@ -17,7 +17,7 @@ import type { KernfsDir } from '../kernfs/dir.js';
 import { BackingMount } from './backing-mount.js';
 import { mountAt } from './mountinfo.js';
 import { NativeCalls } from './native.js';
-import { startNotifier } from './notifier.js';
+import { type NotifierThread, startNotifier } from './notifier.js';
 
 const debug = createDebug('mdevfs:host');
 
@@ -84,14 +84,29 @@ export function umountAnyway(dir: string): Promise<void> {
   return umount(dir).catch(() => umountLazy(dir));
 }
 
+/** What a mount needs that does not depend on it. */
+interface Parts {
+  native: Promise<NativeCalls | string>;
+  notifier: Promise<NotifierThread>;
+}
+
 /** FUSE spoken directly over /dev/fuse. Needs the right to mount. */
 export class FuseTransport implements Transport {
   readonly name = 'fuse';
   readonly #loop: Loop;
+  #parts: Parts | undefined;
 
   /** @param loop how to wait for requests; the best there is when not given */
   constructor(loop?: Loop) {
     this.#loop = loop ?? bestLoop();
+  }
+
+  /**
+   * Begins to make what needs no mount, on other threads; for who has something else to do before it mounts. Without
+   * it, mounting begins with that.
+   */
+  prepare(): void {
+    this.#parts ??= { native: nativeCalls(), notifier: startNotifier() };
   }
 
   /**
@@ -135,9 +150,13 @@ export class FuseTransport implements Transport {
   ): Promise<Mounted> {
     const { O_RDWR, O_NONBLOCK } = constants;
     const openFlags = this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR;
-    const native = await nativeCalls();
+    this.prepare();
+    const parts = this.#parts!;
+    this.#parts = undefined;
+    const native = await parts.native;
     const backing = backingMount(fd, openFlags, native, options);
-    const notifier = await startNotifier(fd, backing.mount?.fd);
+    const notifier = await parts.notifier;
+    notifier.serve({ tree: fd, backings: backing.mount?.fd });
     let view: View | undefined;
     try {
       view = await mounting();

@@ -26,7 +26,17 @@ export interface Post {
   whole: boolean;
 }
 
+/** Descriptors of /dev/fuse. */
+export interface NotifierTargets {
+  /** Of the tree's mount. */
+  tree: number;
+  /** Of the mount of the backing files, if there is one. */
+  backings?: number | undefined;
+}
+
 export interface NotifierThread extends Notifier {
+  /** Says where posts go; before the first one. */
+  serve(targets: NotifierTargets): void;
   /** Ends the thread when everything posted has been sent. */
   close(): Promise<void>;
 }
@@ -34,10 +44,9 @@ export interface NotifierThread extends Notifier {
 /**
  * Starts the thread for a mount, and comes back when it runs. The descriptors must stay open until it is closed,
  * and those of announcements until it has sent them.
- * @param tree descriptor of /dev/fuse of the tree's mount
- * @param backings that of the mount of the backing files, if there is one
  */
-export async function startNotifier(tree: number, backings?: number): Promise<NotifierThread> {
+export async function startNotifier(): Promise<NotifierThread> {
+  let to: NotifierTargets;
   const { port1, port2 } = new MessageChannel();
   const clock = new NotifierClock();
   const workerData: NotifierData = { clock: clock.memory, port: port2 };
@@ -55,8 +64,11 @@ export async function startNotifier(tree: number, backings?: number): Promise<No
     clock.posted();
   };
   return {
-    post(messages, to = 'tree') {
-      send(to === 'tree' ? tree : backings!, messages, false);
+    serve(targets) {
+      to = targets;
+    },
+    post(messages, mount = 'tree') {
+      send(to[mount]!, messages, false);
     },
     announce({ fd, message }) {
       send(fd, [message], true);

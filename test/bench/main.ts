@@ -19,6 +19,7 @@ import { iommuTable, measureIommu } from './iommu.js';
 import { Measurement, type Plan } from './measure.js';
 import { coldTable, ratioTable, skippedLines, targetTable, timeTable, tripTable } from './report.js';
 import { Samples } from './samples.js';
+import { measureStartup, startupTable } from './startup.js';
 import { isMet, targets } from './targets.js';
 
 const FULL: Plan = {
@@ -148,10 +149,12 @@ async function bench(options: Options): Promise<void> {
   if (load > BUSY) console.log(`others are at work (load ${load.toFixed(1)}): expect outliers`);
   const samples = new Samples();
   await new Measurement(plan, candidates, caller, samples, progress).run();
+  progress('mdevfs run');
+  const startup = await measureStartup(options.quick ? 3 : 15);
   progress('IOMMU, in process');
   const iommu = measureIommu(options.quick ? 100_000 : 1_000_000);
   progress('');
-  const list = targets(samples, plan.scale);
+  const list = targets(samples, plan.scale, startup.ratio);
   write(options.json, {
     date: new Date(started).toISOString(),
     node: process.version,
@@ -164,6 +167,7 @@ async function bench(options: Options): Promise<void> {
     roundTrips: samples.roundTrips,
     idle: samples.idle,
     iommu,
+    startup,
     skipped: samples.skipped,
     samples: samples.all,
   });
@@ -174,6 +178,7 @@ async function bench(options: Options): Promise<void> {
     'Requests that somebody waited for, warm',
     tripTable(samples) ?? 'not known: the daemon has no kernel/debug/mdevfs/ops',
   );
+  section('Start to end', startupTable(startup));
   section('IOMMU, in process', iommuTable(iommu));
   section('Targets', targetTable(list));
   const left = skippedLines(samples);
