@@ -47,14 +47,10 @@ major=${version#v}
 major=${major%%.*}
 [ "$major" -ge 20 ] 2>/dev/null || fail "node is $version; install Node.js 20 or later"
 
-# The stamp is older than the build it stands for, so that a file changed meanwhile is built again.
-stamp=$here/dist/.built
-
 is_built() {
   [ -f "$main" ] || return 1
   [ -d "$here/src" ] || return 0
-  [ -f "$stamp" ] || return 1
-  [ -z "$(find "$here/src" "$here/tsconfig.json" "$here/package.json" -newer "$stamp" | head -n 1)" ]
+  [ -z "$(find "$here/src" "$here/tsconfig.json" "$here/package.json" -newer "$main" | head -n 1)" ]
 }
 
 # Unmounting needs no newer build than mounting did.
@@ -78,10 +74,7 @@ fi
 if ! is_built; then
   need_npm
   echo "building ..." >&2
-  mkdir -p "$here/dist"
-  : >"$stamp.new"
   (cd "$here" && npm run --silent bundle >&2) || fail "the build failed; see above"
-  mv "$stamp.new" "$stamp"
 fi
 
 [ -z "$unmount" ] || exec node "$main" umount -- "$dir"
