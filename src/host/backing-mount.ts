@@ -6,7 +6,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import type { BackingRegistry } from '../fuse/backing.js';
 import type { NativeCalls, NativeFunction } from './native.js';
 
@@ -38,9 +38,10 @@ export class BackingMount implements BackingRegistry {
   /**
    * @param user descriptor of /dev/fuse of the mount that wants backing files
    * @param flags to open /dev/fuse with
-   * @throws Error of one line that says which system call is missing
+   * @throws Error of one line that says which system call is missing, or which right
    */
   constructor(calls: NativeCalls, user: number, flags: number) {
+    if (inUserNamespace()) throw new Error('a user namespace has no right to it');
     this.#calls = calls;
     this.#user = user;
     this.#openat = calls.bind('int openat(int fd, const char *path, int flags)');
@@ -105,4 +106,9 @@ export class BackingMount implements BackingRegistry {
       call.async(...args, (error: Error | null, result: number) => (error ? reject(error) : resolve(result)));
     });
   }
+}
+
+/** The kernel takes backing files from root of the first user namespace alone. That one has all users. */
+function inUserNamespace(): boolean {
+  return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
 }
