@@ -1,22 +1,8 @@
 import t from 'tap';
-import { main } from '../mount/command.js';
 import { noUserNamespaces } from '../mount/mounted.js';
 import { lacking, UUID } from './client.js';
-import { libvirtWorks, startLibvirt } from './libvirt.js';
 import { mdevctlWorks } from './mdevctl.js';
-import { Session } from './session.js';
-
-/** A session under `mdevfs run` whose mounts are its own, and whose processes end with it. */
-const underRun = (...options: string[]) => [
-  process.execPath,
-  main,
-  'run',
-  '--host',
-  'clients',
-  ...options,
-  '--',
-  ...['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'],
-];
+import { Session, underRun } from './session.js';
 
 const programs = ['lspci', 'systool', 'driverctl', 'busybox', 'python3', 'udevadm'];
 t.test('other programs under mdevfs run', { skip: lacking(...programs) }, async (t) => {
@@ -39,12 +25,5 @@ for (const options of [[], ['--user']]) {
   const refused = options.length > 0 && (noUserNamespaces() ?? false);
   t.test(`mdevctl under ${name}`, { skip: refused || lacking('mdevctl', 'unshare') }, async (t) => {
     await mdevctlWorks(t, Session.start(t, underRun(...options)));
-  });
-
-  const skip = refused || lacking('virsh', 'libvirtd', 'udevadm', 'mdevctl', 'unshare');
-  t.test(`libvirt under ${name}`, { skip }, async (t) => {
-    const session = Session.start(t, underRun(...options));
-    await startLibvirt(session);
-    await libvirtWorks(t, session);
   });
 }

@@ -5,7 +5,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Test } from 'tap';
-import { plain } from '../mount/command.js';
+import { main, plain } from '../mount/command.js';
 import { GPU, type Output, UUID, UUID2 } from './client.js';
 
 /** Long enough for a busy machine. */
@@ -13,6 +13,18 @@ const PATIENCE_MS = 90_000;
 
 /** Line that ends what a script wrote. */
 const END = 'mdevfs-end-of-script';
+
+/** What starts a session under `mdevfs run` whose mounts are its own, and whose processes end with it. */
+export const underRun = (...options: string[]) => [
+  process.execPath,
+  main,
+  'run',
+  '--host',
+  'clients',
+  ...options,
+  '--',
+  ...['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'],
+];
 
 export class Session {
   #stdout = '';
