@@ -84,7 +84,8 @@ export class Libvirt {
 
   /**
    * How often it looked for devices that were to be made. It runs `udevadm settle`, looks, and if the device is not there,
-   * sleeps five seconds and begins again, for a minute. So one look for each device means that it never slept.
+   * sleeps five seconds and begins again, for a minute. So one look for each device means that it never slept. With a
+   * udevd that is luck, as on any machine: its settle does not wait for those who listen.
    */
   async looks(): Promise<number> {
     return Number((await this.session.run(`grep -c 'About to run .*udevadm settle' ${COMMANDS}`)).stdout);
