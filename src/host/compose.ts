@@ -6,7 +6,8 @@
  * * `devices` is a skeleton in memory with the roots of both mounted on it, so that real devices are sysfs, and
  *   stay when nobody serves the model any more. A root of the same name is a skeleton of its own: the model's files,
  *   and the devices of both.
- * * `devices/virtual` is the model's, because classes come and go there; the machine's classes are mounted on it.
+ * * `devices/virtual` is the model's, because classes come and go there. The machine's classes are mounted on it, and of
+ *   a class that both have, such as misc, the machine's devices.
  * * `kernel/debug` is a skeleton of both, since a debugfs can make its reader wait, and must not make the model wait.
  *
  * @module
@@ -101,10 +102,18 @@ export function compose(real: Listed, model: Listed, { model: m, real: r, sys, t
   const classes = new Set([...model.names('/class'), ...model.names('/devices/virtual')]);
   for (const name of real.names('/devices/virtual')) {
     const path = `/devices/virtual/${name}`;
-    if (classes.has(name) && !onlyReal.includes(name)) continue;
-    if (real.kind(path) !== 'dir' || model.kind(path)) continue;
-    skeleton.bind(r + path, sys + path);
-    covered.push(path);
+    if (real.kind(path) !== 'dir') continue;
+    if (!classes.has(name) || (onlyReal.includes(name) && !model.kind(path))) {
+      skeleton.bind(r + path, sys + path);
+      covered.push(path);
+      continue;
+    }
+    // Not covered: when the machine removes one of them, the mount goes with its name.
+    const devices = model.names(path);
+    for (const child of real.names(path)) {
+      const device = `${path}/${child}`;
+      if (!devices.includes(child) && real.kind(`${device}/uevent`)) skeleton.bind(r + device, sys + device);
+    }
   }
   return { script: `${before}${skeleton.script(table)}${after}`, covered };
 }
