@@ -39,7 +39,9 @@ export async function serveRun(fixture: string, { uevents = false }: ServeRunOpt
     writeFileSync(places.plan, script);
     return new UnionView(real, new Set(covered));
   };
-  const options = { log, counts: machine.control };
+  // The end of the namespace kills this process at any moment. One that has a file of its own mount open then, as backing
+  // files are while they are made, waits for itself for ever, and the namespace with it.
+  const options = { log, counts: machine.control, passthrough: false };
   const mounted = await transport.serveMounted(FUSE_FD, machine.sysfs, options, mounting);
   if (uevents)
     await startUevents(machine, { mounted, udev: true, udevControl: UDEV_CONTROL, log }).catch(

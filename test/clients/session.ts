@@ -14,15 +14,16 @@ const PATIENCE_MS = 90_000;
 /** Line that ends what a script wrote. */
 const END = 'mdevfs-end-of-script';
 
-/** What starts a session under `mdevfs run` whose mounts are its own, and whose processes end with it. */
-export const underRun = (...options: string[]) => [
+/** What starts a session under `mdevfs run`. */
+export const inRun = (...options: string[]) => [
   process.execPath,
   main,
-  'run',
-  '--host',
-  'clients',
-  ...options,
-  '--',
+  ...['run', '--host', 'clients', ...options, '--'],
+];
+
+/** One whose mounts are its own, and whose processes end with it. */
+export const underRun = (...options: string[]) => [
+  ...inRun(...options),
   ...['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'],
 ];
 
