@@ -1,6 +1,7 @@
 /**
  * What udevd would say of a kernel's event when no rule matches: the same variables, the device node by its whole
- * path, and when the device was first heard of.
+ * path, and when the device was first heard of. SEQNUM is the model's own number:
+ * nobody is told the kernel's.
  * @module
  */
 
