@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { lacking, mountClients, Shell, scratch, UUID } from './client.js';
+import { Session, underRun } from './session.js';
 
 const source = fileURLToPath(new URL('../../../test/clients/sysfs-calls.c', import.meta.url));
 const isStatic = (program: string) =>
@@ -31,22 +32,32 @@ t.test('busybox, a static program, sees and changes a mount', { skip: lacking('b
 
 // A compiler is not part of what the tests need.
 if (!lacking('gcc')) {
-  t.test('a static program in C makes the calls of a manager of virtual machines', async (t) => {
+  const calls = (t: Test): string => {
     const program = join(scratch(t), 'sysfs-calls');
     const compiled = spawnSync('gcc', ['-static', '-O1', '-o', program, source], { encoding: 'utf8' });
     t.equal(compiled.status, 0, compiled.stderr);
     t.ok(isStatic(program));
-    const sh = new Shell(mountClients(t));
-    t.equal(
-      sh.output(`${program} $D mtty mtty-1 $U`).replace(/iommu_groups\/\d+$/m, 'iommu_groups/N'),
-      `create: ok
+    return program;
+  };
+  const expected = `create: ok
 entry: ${UUID} type 10
 device: ../../../devices/virtual/mtty/mtty/${UUID}
 iommu_group: ../../../../../kernel/iommu_groups/N
 name: Single port serial
 remove: ok
 device: No such file or directory
-`,
-    );
+`;
+  const numberless = (text: string) => text.replace(/iommu_groups\/\d+$/m, 'iommu_groups/N');
+
+  t.test('a static program in C makes the calls of a manager of virtual machines', async (t) => {
+    const program = calls(t);
+    const sh = new Shell(mountClients(t));
+    t.equal(numberless(sh.output(`${program} $D mtty mtty-1 $U`)), expected);
+  });
+
+  t.test('and at /sys under mdevfs run', { skip: lacking('unshare') }, async (t) => {
+    const program = calls(t);
+    const session = Session.start(t, underRun());
+    t.equal(numberless(await session.output(`${program} /sys mtty mtty-1 $U`)), expected);
   });
 }
