@@ -1,7 +1,11 @@
 /**
  * The second FUSE mount, whose files stand behind passed-through attributes (backing.ts). Nobody but the kernel sees
- * it: it is attached nowhere. Its files have the length of their text, are opened without asking, and their pages stay
- * in memory, so that a warm read asks nobody.
+ * it: it is attached nowhere. Its files have the length of their text, and their pages stay in memory, so that a warm
+ * read asks nobody.
+ *
+ * Closing asks nobody either (FOPEN_NOFLUSH). Files are open for a moment in this very process, when they are made known
+ * to the kernel. If it is killed then, its end closes them, and waits for every answer that this would take: none may be
+ * needed, since nobody is left to give it.
  *
  * A file whose attribute is gone has the size of a page and no page: a read at any position in it is asked for, and
  * is ENODEV.
@@ -18,11 +22,15 @@ import {
   encodeAttrOut,
   encodeEntryOut,
   encodeInitOut,
+  encodeOpenOut,
   encodeOutHeader,
+  FOPEN_KEEP_CACHE,
+  FOPEN_NOFLUSH,
   FUSE_ATTR_OUT_SIZE,
   FUSE_ENTRY_OUT_SIZE,
   FUSE_INIT_OUT_SIZE,
   FUSE_KERNEL_MINOR_VERSION,
+  FUSE_OPEN_OUT_SIZE,
   FUSE_ROOT_ID,
   type FuseAttr,
   FuseOp,
@@ -65,7 +73,7 @@ export class BackingSession {
     this.device.send(reply);
   }
 
-  /** @returns a reply or an errno; ENOSYS for OPEN has the kernel open without asking */
+  /** @returns a reply or an errno */
   #perform({ opcode, nodeid, message }: Request): Reply | number {
     switch (opcode) {
       case FuseOp.INIT:
@@ -82,6 +90,11 @@ export class BackingSession {
         if (!file && nodeid !== FUSE_ROOT_ID) return Errno.ENODEV;
         const reply = newReply(FUSE_ATTR_OUT_SIZE);
         encodeAttrOut(reply, REPLY_BODY, file ? attributesOf(file) : rootAttributes, cachedForAnHour.attr);
+        return reply;
+      }
+      case FuseOp.OPEN: {
+        const reply = newReply(FUSE_OPEN_OUT_SIZE);
+        encodeOpenOut(reply, REPLY_BODY, 0, FOPEN_KEEP_CACHE | FOPEN_NOFLUSH);
         return reply;
       }
       case FuseOp.READ: {
