@@ -23,7 +23,7 @@ export async function startUdevd(session: Session, rules = ''): Promise<void> {
       : > /run/dev/$node && mount --bind /dev/$node /run/dev/$node || exit
     done
     ln -s /proc/self/fd /run/dev/fd && ln -s fd/0 /run/dev/stdin && mount --rbind /run/dev /dev || exit
-    ln -s /dev/null /run/udev/rules.d/80-drivers.rules
+    ln -sf /dev/null /run/udev/rules.d/80-drivers.rules
     cat > /run/udev/rules.d/99-test.rules <<'END'
 ${rules}
 END
