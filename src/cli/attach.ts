@@ -6,9 +6,8 @@
 
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { mountpointState } from '../host/mountpoint.js';
-import { records } from '../host/record.js';
 import { failure } from './error.js';
+import { servedTrees } from './trees.js';
 
 export interface AttachCommandOptions {
   vm?: string;
@@ -26,10 +25,7 @@ const reasons: Readonly<Record<string, string>> = {
 
 /** The trees that are served and have the device. */
 function treesWith(uuid: string): string[] {
-  return records()
-    .map(({ dir }) => dir)
-    .filter((dir) => mountpointState(dir).kind === 'served')
-    .filter((dir) => existsSync(join(dir, 'bus/mdev/devices', uuid)));
+  return servedTrees().filter((dir) => existsSync(join(dir, 'bus/mdev/devices', uuid)));
 }
 
 function treeOf(uuid: string, at: string | undefined): string {

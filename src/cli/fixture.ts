@@ -3,9 +3,10 @@
  * @module
  */
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { didYouMean } from '../machine/fixture-fault.js';
 import { EXIT_USAGE, failure } from './error.js';
 
 /** From dist/src/cli to where package.json lies. */
@@ -13,6 +14,9 @@ const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
 const fixtureDir = join(packageRoot, 'fixtures');
 
 export const DEFAULT_FIXTURE = 'default';
+
+/** The description of fixtures, for editors. */
+const SCHEMA = 'schema.json';
 
 /**
  * The file of a fixture: a path as it stands, or a bare name from the fixtures of the package.
@@ -22,15 +26,33 @@ export function fixtureFile(nameOrPath: string): string {
   const isName = !nameOrPath.includes('/') && !nameOrPath.endsWith('.json');
   const file = isName ? join(fixtureDir, `${nameOrPath}.json`) : resolve(nameOrPath);
   if (existsSync(file)) return file;
-  const names = existsSync(fixtureDir)
-    ? readdirSync(fixtureDir)
-        .filter((entry) => entry.endsWith('.json'))
-        .map((entry) => entry.slice(0, -'.json'.length))
-    : [];
   throw failure(
     isName
-      ? `fixture ${nameOrPath}: there is none of that name; there are ${names.join(', ') || 'none'}, or give a file`
+      ? `fixture ${nameOrPath}: there is none of that name${didYouMean(nameOrPath, fixtureNames())}; mdevfs fixtures lists them, or give a file`
       : `fixture ${nameOrPath}: no such file`,
     EXIT_USAGE,
   );
+}
+
+export function fixtureNames(): string[] {
+  if (!existsSync(fixtureDir)) return [];
+  return readdirSync(fixtureDir)
+    .filter((entry) => entry.endsWith('.json') && entry !== SCHEMA)
+    .map((entry) => entry.slice(0, -'.json'.length))
+    .sort();
+}
+
+export interface ListedFixture {
+  name: string;
+  description: string;
+  file: string;
+}
+
+/** The fixtures of the package. What they say of themselves is not checked. */
+export function listFixtures(): ListedFixture[] {
+  return fixtureNames().map((name) => {
+    const file = fixtureFile(name);
+    const { description = '' } = JSON.parse(readFileSync(file, 'utf8')) as { description?: string };
+    return { name, description, file };
+  });
 }

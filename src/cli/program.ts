@@ -1,0 +1,171 @@
+/**
+ * The command line: every subcommand with its arguments, options and an example. One file per subcommand does it; each
+ * is loaded when it is asked for, so that none waits for another's imports.
+ * @module
+ */
+
+import { readFileSync } from 'node:fs';
+import { Argument, Command, Option } from 'commander';
+import type { AttachCommandOptions } from './attach.js';
+import type { ShellName } from './completion.js';
+import { reportFailure } from './error.js';
+import type { FixturesCommandOptions } from './fixtures.js';
+import type { MonitorCommandOptions } from './monitor.js';
+import type { MountCommandOptions } from './mount.js';
+import type { RunCommandOptions } from './run.js';
+import type { ServeRunOptions } from './serve-run.js';
+import type { StatusCommandOptions } from './status.js';
+import type { TreeCommandOptions } from './tree.js';
+import type { UmountCommandOptions } from './umount.js';
+
+const { version, description } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+) as { version: string; description: string };
+
+/** What a user can type in, at the end of the help. */
+const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) => `  ${line}\n`).join('')}`;
+
+export const program = new Command('mdevfs')
+  .description(description)
+  .version(version)
+  .exitOverride()
+  .enablePositionalOptions()
+  .addHelpText('after', example('mdevfs mount /tmp/sys', 'mdevfs run -- ls -l /sys/class/mdev_bus'));
+
+program
+  .command('mount')
+  .description('show a machine with mediated devices at DIR, which is made if it is not there')
+  .argument('<dir>')
+  .option('-f, --fixture <fixture>', 'the machine: a name from fixtures/, or a JSON file (default: default)')
+  .addOption(
+    new Option('--transport <transport>', 'how the tree gets to the kernel')
+      .choices(['fuse', 'fuse-native'])
+      .default('fuse'),
+  )
+  .option('--no-passthrough', 'answer every read in the daemon, also of what never changes')
+  .option('--foreground', 'stay, instead of leaving a daemon behind')
+  .addOption(new Option('--uevents', 'send uevents to the netlink of this network namespace').hideHelp())
+  .addOption(new Option('--udev', "send them to udev's listeners too, while no udevd runs there").hideHelp())
+  .addHelpText('after', example('mdevfs mount /tmp/sys', 'mdevfs mount --fixture nvidia-t4 /tmp/t4'))
+  .action(async (dir: string, options: MountCommandOptions) => {
+    const { mount } = await import('./mount.js');
+    process.exitCode = await mount(dir, options);
+  });
+
+program
+  .command('umount')
+  .description('take the tree at DIR away')
+  .argument('<dir>')
+  .option('-l, --lazy', 'also while it is in use')
+  .addHelpText('after', example('mdevfs umount /tmp/sys'))
+  .action(async (dir: string, options: UmountCommandOptions) => {
+    const { umount } = await import('./umount.js');
+    process.exitCode = await umount(dir, options);
+  });
+
+program
+  .command('attach')
+  .description('play the virtual machine that has a mediated device, until Ctrl-C')
+  .argument('<uuid>')
+  .option('--vm <name>', 'name of the virtual machine')
+  .option('--memory <size>', 'its memory, such as 64M (default: 64M)')
+  .option('--iommufd', "through an iommufd and the device's own node instead of a container and its group")
+  .option('--at <dir>', 'the mounted tree, when several have the device')
+  .addHelpText('after', example('mdevfs attach 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 --vm guest1'))
+  .action(async (uuid: string, options: AttachCommandOptions) => {
+    const { attach } = await import('./attach.js');
+    process.exitCode = await attach(uuid, options);
+  });
+
+program
+  .command('monitor')
+  .description('print uevents of this network namespace, or of the tree at DIR, until Ctrl-C')
+  .option('--at <dir>', 'the mounted tree, in place of netlink')
+  .option('-p, --property', 'with their variables')
+  .option('-k, --kernel', "only the kernel's")
+  .option('-u, --udev', "only udev's")
+  .addHelpText('after', example('mdevfs monitor --at /tmp/sys'))
+  .action(async (options: MonitorCommandOptions) => {
+    const { monitor } = await import('./monitor.js');
+    process.exitCode = await monitor(options);
+  });
+
+program
+  .command('status')
+  .description('list the mounted trees and their daemons')
+  .argument('[dir]')
+  .option('--json', 'as a JSON array')
+  .addHelpText('after', example('mdevfs status --json'))
+  .action(async (dir: string | undefined, options: StatusCommandOptions) => {
+    const { status } = await import('./status.js');
+    process.exitCode = status(dir, options);
+  });
+
+program
+  .command('run')
+  .description('run a command, or a shell, that sees the devices at /sys, beside those of the machine')
+  .argument('[command...]')
+  .option('-f, --host <fixture>', 'the machine: a name from fixtures/, or a JSON file (default: default)')
+  .addOption(new Option('--root', 'with the rights of root (default for root)').conflicts('user'))
+  .option('--user', 'in a user namespace, without rights (default for others)')
+  .option('--no-uevents', "without uevents, and so in root's network")
+  .passThroughOptions()
+  .addHelpText('after', example('mdevfs run --host clients -- mdevctl types'))
+  .action(async (command: string[], options: RunCommandOptions) => {
+    const { run } = await import('./run.js');
+    process.exitCode = await run(command, options);
+  });
+
+program
+  .command('enter')
+  .description('run a command, or a shell, where another mdevfs run has its devices')
+  .argument('<pid>', 'process of that mdevfs run, or of a command in it')
+  .argument('[command...]')
+  .passThroughOptions()
+  .addHelpText('after', example('mdevfs enter 4711 -- ls /sys/class/mdev_bus'))
+  .action(async (pid: string, command: string[]) => {
+    const { enter } = await import('./enter.js');
+    process.exitCode = await enter(pid, command);
+  });
+
+program
+  .command('tree')
+  .description('show parents, types and devices of the tree at DIR, which may be a real /sys')
+  .argument('[dir]')
+  .option('--json', 'as JSON')
+  .option('--dot', 'as a graph for Graphviz')
+  .option('--svg', 'as a picture')
+  .addHelpText('after', example('mdevfs tree /tmp/sys', 'mdevfs tree --svg /tmp/sys > host.svg'))
+  .action(async (dir: string | undefined, options: TreeCommandOptions) => {
+    const { tree } = await import('./tree.js');
+    process.exitCode = tree(dir, options);
+  });
+
+program
+  .command('fixtures')
+  .description('list the machines that come with the program')
+  .option('--json', 'as a JSON array')
+  .addHelpText('after', example('mdevfs fixtures'))
+  .action(async (options: FixturesCommandOptions) => {
+    const { fixtures } = await import('./fixtures.js');
+    process.exitCode = fixtures(options);
+  });
+
+program
+  .command('completion')
+  .description('print what makes a shell complete command lines of mdevfs')
+  .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+  .addHelpText('after', example('source <(mdevfs completion bash)'))
+  .action(async (shell: ShellName) => {
+    const { completion } = await import('./completion.js');
+    process.exitCode = completion(program, shell);
+  });
+
+program
+  .command('serve-run', { hidden: true })
+  .argument('<fixture>')
+  .option('--uevents')
+  .action(async (fixture: string, options: ServeRunOptions) => {
+    const { serveRun } = await import('./serve-run.js');
+    process.exit(await serveRun(fixture, options).catch(reportFailure));
+  });
