@@ -1,74 +1,84 @@
 /**
- * Attributes of vGPU devices from data: fixed texts, and texts that keep what is written to them.
+ * Attributes from data, of parents, types and devices: fixed texts, texts that keep what is written to them, and files
+ * that only take what is written.
  * @module
  */
 
-import { Errno, KernelError } from '../lib/errno.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
-import type { MdevDevice } from '../mdev/device.js';
+import { Errno, KernelError } from '../lib/errno.js';
 import type { Attribute } from '../sysfs/attribute.js';
 import { AttributeGroup } from '../sysfs/group.js';
-import type { VgpuAttribute, VgpuTypeData } from './vgpu-data.js';
+import type { VgpuAttribute, VgpuAttributes } from './vgpu-data.js';
 
-/** What the groups need to know of a device. */
-export interface AttributeOwner {
-  typeOf(mdev: MdevDevice): VgpuTypeData;
-  /** What was last written to the attribute at a path, if anything was. */
-  written(mdev: MdevDevice, path: string): string | undefined;
-  write(mdev: MdevDevice, path: string, text: string): void;
+/** What the groups need to know of the objects that have them. */
+export interface AttributeOwner<T> {
+  /** Those of one object, by NAME or GROUP/NAME. */
+  of(owner: T): VgpuAttributes;
+  /** Fills in the places of a text. */
+  fill(owner: T, text: string): string;
+  /** What was written lasts as long as this object. */
+  life(owner: T): object;
 }
 
 const asAttribute = (attribute: string | VgpuAttribute): VgpuAttribute =>
   typeof attribute === 'string' ? { content: attribute, mode: '0444' } : attribute;
 
-/** The attribute groups that devices of these types have, each device those of its own type. */
-export function vgpuAttributeGroups(types: readonly VgpuTypeData[], owner: AttributeOwner): KernfsTemplate[] {
-  const groups = new Map<string, Map<string, Attribute<MdevDevice>>>();
-  for (const type of types) {
-    for (const [path, attribute] of Object.entries(type.attributes)) {
+/**
+ * The attribute groups of objects of a kind, each object showing its own.
+ * @param kinds attributes of every kind of object that there is; the first that has one says its mode
+ */
+export function vgpuAttributeGroups<T>(
+  kinds: readonly VgpuAttributes[],
+  owner: AttributeOwner<T>,
+): KernfsTemplate[] {
+  const written = new WeakMap<object, Map<string, string>>();
+  const groups = new Map<string, Map<string, Attribute<T>>>();
+  for (const kind of kinds) {
+    for (const [path, attribute] of Object.entries(kind)) {
       const [name = path, group = ''] = path.split('/').reverse();
       const inGroup = groups.get(group) ?? new Map();
       groups.set(group, inGroup);
-      if (!inGroup.has(name)) inGroup.set(name, vgpuAttribute(path, name, asAttribute(attribute), owner));
+      if (!inGroup.has(name))
+        inGroup.set(name, vgpuAttribute(path, name, asAttribute(attribute), owner, written));
     }
   }
   return [...groups].map(([group, attributes]) => {
     const pathOf = (name: string) => (group === '' ? name : `${group}/${name}`);
-    return new AttributeGroup<MdevDevice>({
+    return new AttributeGroup<T>({
       ...(group !== '' && { name: group }),
       attributes: [...attributes.values()],
-      isVisible: (mdev, { name }) => pathOf(name) in owner.typeOf(mdev).attributes,
+      isVisible: (object, { name }) => pathOf(name) in owner.of(object),
+      isGroupVisible: (object) => [...attributes.keys()].some((name) => pathOf(name) in owner.of(object)),
     });
   });
 }
 
-function vgpuAttribute(
+function vgpuAttribute<T>(
   path: string,
   name: string,
   { mode }: VgpuAttribute,
-  owner: AttributeOwner,
-): Attribute<MdevDevice> {
+  owner: AttributeOwner<T>,
+  written: WeakMap<object, Map<string, string>>,
+): Attribute<T> {
   const bits = Number.parseInt(mode, 8);
+  const attributeOf = (object: T) => asAttribute(owner.of(object)[path] ?? '');
   return {
     name,
     mode: bits,
     ...(bits & 0o444 && {
-      show(mdev: MdevDevice) {
-        const initial = asAttribute(owner.typeOf(mdev).attributes[path] ?? '').content;
-        return (
-          owner.written(mdev, path) ??
-          initial.replaceAll('{uuid}', mdev.uuid).replaceAll('{type}', mdev.mdevType.dir.name)
-        );
-      },
+      show: (object: T) =>
+        written.get(owner.life(object))?.get(path) ?? owner.fill(object, attributeOf(object).content),
     }),
     ...(bits & 0o222 && {
-      /** @throws EINVAL for a text that the type of the device does not take */
-      store(mdev: MdevDevice, text: string) {
-        const { pattern } = asAttribute(owner.typeOf(mdev).attributes[path] ?? '');
+      /** @throws EINVAL for a text that the object does not take */
+      store(object: T, text: string) {
+        const { pattern } = attributeOf(object);
         if (pattern !== undefined && !new RegExp(`^(?:${pattern})\n?$`).test(text)) {
           throw new KernelError(Errno.EINVAL);
         }
-        owner.write(mdev, path, text);
+        const life = owner.life(object);
+        const texts = written.get(life) ?? new Map<string, string>();
+        written.set(life, texts.set(path, text));
       },
     }),
   };

@@ -35,8 +35,8 @@ const INTA = 1;
 export function vgpuConfig(parent: PciFunction): PciConfig {
   const { config } = parent;
   const bytes = Buffer.alloc(VGPU_CONFIG_SIZE);
-  bytes.writeUInt16LE(config.vendor, PCI_VENDOR_ID);
-  bytes.writeUInt16LE(config.device, PCI_DEVICE_ID);
+  bytes.writeUInt16LE(parent.vendor, PCI_VENDOR_ID);
+  bytes.writeUInt16LE(parent.device, PCI_DEVICE_ID);
   bytes.writeUInt16LE(PCI_STATUS_CAP_LIST, PCI_STATUS);
   bytes.writeUInt8(config.revision, PCI_REVISION_ID);
   bytes.writeUIntLE(config.class, PCI_CLASS_PROG, 3);

@@ -7,13 +7,16 @@ import type { ModuleParameter } from '../base/param.js';
 import type { PciBinding } from '../pci/binding.js';
 
 export interface VgpuAttribute {
-  /** Text; {uuid} and {type} are replaced. */
+  /** Text, with {KEY} places. */
   content: string;
   /** Octal digits. */
   mode: string;
   /** Regular expression of what can be written, a last newline apart. */
   pattern?: string | undefined;
 }
+
+/** By NAME or GROUP/NAME; a text is a read-only attribute. */
+export type VgpuAttributes = Record<string, string | VgpuAttribute>;
 
 export interface VgpuTypeData {
   /** Second half of the directory's name. */
@@ -24,15 +27,18 @@ export interface VgpuTypeData {
   instances?: number | undefined;
   /** What a device takes from the pool. */
   needs: Record<string, number>;
-  /** By NAME or GROUP/NAME. */
-  attributes: Record<string, string | VgpuAttribute>;
+  /** Of every device of the type, beside and before those of all devices. */
+  attributes: VgpuAttributes;
+  /** Of the type itself. */
+  typeAttributes: VgpuAttributes;
 }
 
 export type VgpuPolicy =
   | { rule: 'shared'; instances: number; parameter?: string | undefined }
   | { rule: 'perType' }
   | { rule: 'pool'; resources: Record<string, number> }
-  | { rule: 'oneTypePerGpu' };
+  | { rule: 'oneTypePerGpu' }
+  | { rule: 'onePerFunction' };
 
 export interface VgpuData {
   module: string;
@@ -42,7 +48,13 @@ export interface VgpuData {
   /** As `parsePciId` reads them. */
   ids: readonly string[];
   deviceApi: string;
+  /** Whether types have a `name` file. */
+  names: boolean;
   policy: VgpuPolicy;
+  /** Of every device. */
+  attributes: VgpuAttributes;
+  /** Of every parent. */
+  parentAttributes: VgpuAttributes;
   types: readonly VgpuTypeData[];
   parameters: readonly (Omit<ModuleParameter, 'mode'> & { mode: string })[];
   binding: PciBinding;

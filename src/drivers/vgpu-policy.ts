@@ -14,8 +14,11 @@ export interface VgpuCount {
   give(type: VgpuTypeData): void;
 }
 
-/** The count for a policy; undefined where the mdev core counts. */
-export function vgpuCount(policy: VgpuPolicy): VgpuCount | undefined {
+/**
+ * The count for a policy; undefined where the mdev core counts.
+ * @param gpu the count of the whole GPU that the parent is a function of
+ */
+export function vgpuCount(policy: VgpuPolicy, gpu: () => VgpuCount): VgpuCount | undefined {
   switch (policy.rule) {
     case 'shared':
       return undefined;
@@ -23,6 +26,8 @@ export function vgpuCount(policy: VgpuPolicy): VgpuCount | undefined {
       return new PerType();
     case 'oneTypePerGpu':
       return new OneType();
+    case 'onePerFunction':
+      return new OnePerFunction(gpu());
     case 'pool':
       return new Pool(policy.resources);
   }
@@ -49,9 +54,31 @@ class PerType implements VgpuCount {
 }
 
 /** While there are devices of one type, there can be none of another. */
-class OneType extends PerType {
+export class OneType extends PerType {
   override available(type: VgpuTypeData): number {
     return this.used.size === 0 || this.used.has(type) ? super.available(type) : 0;
+  }
+}
+
+/** A function has one device, of the type and as long as there is room as the GPU allows. */
+class OnePerFunction implements VgpuCount {
+  #used = false;
+
+  constructor(readonly gpu: VgpuCount) {}
+
+  available(type: VgpuTypeData): number {
+    return this.#used ? 0 : Math.min(1, this.gpu.available(type));
+  }
+
+  take(type: VgpuTypeData): void {
+    if (this.#used) throw new KernelError(Errno.ENOSPC);
+    this.gpu.take(type);
+    this.#used = true;
+  }
+
+  give(type: VgpuTypeData): void {
+    this.gpu.give(type);
+    this.#used = false;
   }
 }
 

@@ -6,6 +6,9 @@
  */
 
 import type { Module, ModuleDefinition } from '../base/module.js';
+import type { KernfsDir } from '../kernfs/dir.js';
+import type { KernfsTemplate } from '../kernfs/template.js';
+import { Ida } from '../lib/ida.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import { mdevModule } from '../mdev/core.js';
 import type { MdevDevice } from '../mdev/device.js';
@@ -22,27 +25,39 @@ import { pciBuiltin } from '../pci/bus.js';
 import type { PciDevice } from '../pci/device.js';
 import { PciDriver } from '../pci/driver.js';
 import { parsePciId } from '../pci/ids.js';
+import { pciSriovConfigureSimple } from '../pci/sriov.js';
 import { type VfioCore, vfioModule } from '../vfio/core.js';
 import { VfioDevice } from '../vfio/device.js';
 import type { VfioDeviceOps } from '../vfio/device-ops.js';
 import { vgpuAttributeGroups } from './vgpu-attribute.js';
 import type { VgpuData, VgpuTypeData } from './vgpu-data.js';
 import { VgpuDevice } from './vgpu-device.js';
-import { type VgpuCount, vgpuCount } from './vgpu-policy.js';
+import { OneType, type VgpuCount, vgpuCount } from './vgpu-policy.js';
 
 class VgpuType extends MdevType {
+  /**
+   * @param numbers those of the parent's devices
+   * @param groups attributes of types
+   */
   constructor(
     readonly data: VgpuTypeData,
     readonly count: VgpuCount | undefined,
+    readonly numbers: Ida,
+    readonly groups: readonly KernfsTemplate[],
   ) {
     super(data.name, data.prettyName);
+  }
+
+  override add(parent: MdevParent, typesDir: KernfsDir): void {
+    super.add(parent, typesDir);
+    for (const group of this.groups) this.dir.addTemplate(group);
   }
 }
 
 /** A device of the driver. */
 class Vgpu extends VfioDevice {
-  /** What was written to its attributes, by path. */
-  written: Map<string, string> | undefined = undefined;
+  /** The lowest from 1 that no other device of the parent has; set while VfioDevice is made. */
+  declare number: number;
   /** The device behind it, while somebody uses it. */
   used: VgpuDevice | undefined = undefined;
 }
@@ -68,19 +83,30 @@ const pciOps: Omit<VfioDeviceOps, 'name'> = {
   dmaUnmap: (vdev, iova, length) => (vdev as Vgpu).used?.dmaUnmap(iova, length),
 };
 
-const typeOf = (mdev: MdevDevice) => (mdev.mdevType as VgpuType).data;
+const typeOf = (mdev: MdevDevice) => mdev.mdevType as VgpuType;
+
+const fill = (text: string, values: Record<string, string | number>) =>
+  text.replace(/\{(\w+)\}/g, (whole, key: string) => String(values[key] ?? whole));
+
+/** Attributes of devices: those of all, and those of each type. */
+function deviceGroups({ attributes, types }: VgpuData): KernfsTemplate[] {
+  const byType = new Map(types.map((type) => [type, { ...attributes, ...type.attributes }]));
+  return vgpuAttributeGroups<MdevDevice>([...byType.values()], {
+    of: (mdev) => byType.get(typeOf(mdev).data)!,
+    fill: (mdev, text) =>
+      fill(text, {
+        uuid: mdev.uuid,
+        type: mdev.mdevType.dir.name,
+        parent: mdev.mdevType.parent.device.name,
+        number: (mdev.driverData as Vgpu).number,
+      }),
+    life: (mdev) => mdev.driverData as Vgpu,
+  });
+}
 
 function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver {
   const { policy, types } = data;
-  const devGroups = vgpuAttributeGroups(types, {
-    typeOf,
-    written: (mdev, path) => (mdev.driverData as Vgpu).written?.get(path),
-    write(mdev, path, text) {
-      const vgpu = mdev.driverData as Vgpu;
-      vgpu.written ??= new Map();
-      vgpu.written.set(path, text);
-    },
-  });
+  const devGroups = deviceGroups(data);
   const vgpuTypeOf = ({ device }: VfioDevice) => (device as MdevDevice).mdevType as VgpuType;
   const ops: VfioDeviceOps = {
     name: data.mdevDriver,
@@ -89,9 +115,11 @@ function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver 
     init(vdev) {
       const type = vgpuTypeOf(vdev);
       type.count?.take(type.data);
+      (vdev as Vgpu).number = type.numbers.alloc();
     },
     release(vdev) {
       const type = vgpuTypeOf(vdev);
+      type.numbers.free((vdev as Vgpu).number);
       type.count?.give(type.data);
     },
   };
@@ -99,6 +127,7 @@ function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver 
     name: data.mdevDriver,
     deviceApi: data.deviceApi,
     devGroups,
+    hideName: !data.names,
     ...(types.some(({ description }) => description !== undefined) && {
       showDescription: (type: MdevType) => (type as VgpuType).data.description ?? '',
     }),
@@ -128,17 +157,36 @@ function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver 
 export class VgpuDriver {
   readonly #mdevDriver: RegisteredMdevDriver;
   readonly #pciDriver: PciDriver;
+  readonly #typeGroups: readonly KernfsTemplate[];
+  readonly #parentGroups: readonly KernfsTemplate[];
+  /** Counts of GPUs whose virtual functions are parents. */
+  readonly #gpus = new WeakMap<PciDevice, VgpuCount>();
 
   constructor(
     readonly module: Module,
     readonly data: VgpuData,
   ) {
+    const { binding, parentAttributes, types } = data;
+    this.#typeGroups = vgpuAttributeGroups<VgpuType>(
+      types.map(({ typeAttributes }) => typeAttributes),
+      {
+        of: (type) => type.data.typeAttributes,
+        fill: (type, text) => fill(text, { type: type.dir.name, parent: type.parent.device.name }),
+        life: (type) => type,
+      },
+    );
+    this.#parentGroups = vgpuAttributeGroups<PciDevice>([parentAttributes], {
+      of: () => parentAttributes,
+      fill: (device, text) => fill(text, { parent: device.name }),
+      life: (device) => device.driverData as MdevParent,
+    });
     const driver = mdevDriver(data, module.import(vfioModule), module);
     this.#mdevDriver = mdevRegisterDriver(module.import(mdevModule), driver, module);
     this.#pciDriver = new PciDriver(module.import(pciBuiltin), {
       name: data.pciDriver,
       module,
       ids: data.ids.map(parsePciId),
+      sriovConfigure: binding.sriov ? pciSriovConfigureSimple : undefined,
       probe: (device) => this.#probe(device),
       remove: (device) => this.#remove(device),
     });
@@ -148,20 +196,32 @@ export class VgpuDriver {
   #probe(device: PciDevice): void {
     const { policy, types, binding } = this.data;
     bindPci(device, binding);
-    const count = vgpuCount(policy);
-    const vgpuTypes = types.map((type) => new VgpuType(type, count));
+    // Of a GPU with virtual functions, those are the parents.
+    if (policy.rule === 'onePerFunction' && device.sriov) return;
+    const count = vgpuCount(policy, () => this.#gpu(device));
+    const numbers = new Ida(1);
+    const vgpuTypes = types.map((type) => new VgpuType(type, count, numbers, this.#typeGroups));
     try {
       device.driverData = mdevRegisterParent(device, this.#mdevDriver, vgpuTypes);
+      for (const group of this.#parentGroups) device.dir.addTemplate(group);
     } catch (error) {
       unbindPci(device, binding);
       throw error;
     }
   }
 
+  /** The count of the GPU that a function belongs to. */
+  #gpu(device: PciDevice): VgpuCount {
+    const gpu = device.physfn ?? device;
+    const count = this.#gpus.get(gpu) ?? new OneType();
+    this.#gpus.set(gpu, count);
+    return count;
+  }
+
   #remove(device: PciDevice): Sleeps<void> {
-    return after(mdevUnregisterParent(device.driverData as MdevParent), () =>
-      unbindPci(device, this.data.binding),
-    );
+    const parent = device.driverData as MdevParent | undefined;
+    if (parent) for (const group of this.#parentGroups) device.dir.removeTemplate(group);
+    return after(parent && mdevUnregisterParent(parent), () => unbindPci(device, this.data.binding));
   }
 
   /** Undoes the constructor; sleeps while a device is in use. */

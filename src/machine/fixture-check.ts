@@ -4,6 +4,7 @@
  * @module
  */
 
+import { IORESOURCE_MEM, IORESOURCE_MEM_64, PCI_ROM_RESOURCE, parseResource } from '../pci/resource.js';
 import { configBytes } from './fixture-config.js';
 import { didYouMean, formatPath, type Path } from './fixture-fault.js';
 import type { PciFunctionFixture } from './fixture-pci.js';
@@ -14,10 +15,17 @@ const HEADER_TYPE = 0x0e;
 const BRIDGE = 1;
 
 class Faults {
-  readonly lines: string[] = [];
+  readonly #lines = new Set<string>();
+
+  /** @param origin where in the file a path is */
+  constructor(readonly origin: (path: Path) => Path) {}
+
+  get lines(): string[] {
+    return [...this.#lines];
+  }
 
   add(path: Path, message: string): void {
-    this.lines.push(`${formatPath(path)}: ${message}`);
+    this.#lines.add(`${formatPath(this.origin(path))}: ${message}`);
   }
 
   /** Reports names that stand twice in a list. */
@@ -29,7 +37,7 @@ class Faults {
       else
         this.add(
           [...path, index, field],
-          `expected another than ${formatPath([...path, first])}, got "${name}" again`,
+          `expected another than ${formatPath(this.origin([...path, first]))}, got "${name}" again`,
         );
     }
   }
@@ -37,10 +45,15 @@ class Faults {
 
 /**
  * @param modules names of modules that need no entry in the fixture; without it module names are not checked
+ * @param origin where in the file the part at a path came from
  * @returns faults, without the file name
  */
-export function crossCheck(fixture: Fixture, modules?: Iterable<string>): string[] {
-  const faults = new Faults();
+export function crossCheck(
+  fixture: Fixture,
+  modules?: Iterable<string>,
+  origin: (path: Path) => Path = (path) => path,
+): string[] {
+  const faults = new Faults(origin);
   checkPci(fixture, faults);
   checkVgpus(fixture, faults);
   if (modules) checkModules(fixture, new Set(modules), faults);
@@ -92,6 +105,9 @@ function checkPci({ pci, iommu }: Fixture, faults: Faults): void {
       faults.add([...path, 'address'], `expected a root bus or a bridge to bus ${bus} before it`);
     }
     const below = secondaryBus(pciFunction);
+    if (below !== undefined && buses.has(below)) {
+      faults.add(path, `expected a bridge to a bus that no other leads to, got bus ${below}`);
+    }
     if (below !== undefined) buses.add(below);
     const { iommuGroup, iommu: unit, configSize } = pciFunction;
     if (iommuGroup !== undefined && !groups.has(iommuGroup)) {
@@ -103,10 +119,38 @@ function checkPci({ pci, iommu }: Fixture, faults: Faults): void {
         `expected a unit of iommu.units, got "${unit}"${didYouMean(unit, units)}`,
       );
     }
+    checkSriov(pciFunction, path, faults);
+    checkRange(pciFunction, path, faults);
     const { length } = configBytes(pciFunction.config);
     if (length > configSize) {
       faults.add([...path, 'config'], `expected at most ${configSize} bytes, got ${length}`);
     }
+  }
+}
+
+/** Memory that a register of 32 bits cannot hold. */
+function checkRange({ resources }: PciFunctionFixture, above: Path, faults: Faults): void {
+  for (const [index, line] of resources.slice(0, PCI_ROM_RESOURCE).entries()) {
+    const { end, flags } = parseResource(line);
+    if (flags & IORESOURCE_MEM && !(flags & IORESOURCE_MEM_64) && end > 0xffff_ffffn) {
+      faults.add(
+        [...above, 'resources', index],
+        `expected memory below 4 GB, got an end of 0x${end.toString(16)}`,
+      );
+    }
+  }
+}
+
+function checkSriov({ address, configSize, sriov }: PciFunctionFixture, above: Path, faults: Faults): void {
+  if (!sriov) return;
+  const path = [...above, 'sriov'];
+  const { totalVfs, numVfs, offset, stride } = sriov;
+  if (configSize !== 4096) faults.add([...above, 'configSize'], 'expected 4096, since there is "sriov"');
+  if (numVfs > totalVfs) faults.add([...path, 'numVfs'], `expected at most ${totalVfs}, got ${numVfs}`);
+  const devfn = Number.parseInt(address.slice(8, 10), 16) * 8 + Number(address.slice(11));
+  const last = devfn + offset + stride * (totalVfs - 1);
+  if (last > 255) {
+    faults.add([...path, 'totalVfs'], `expected as many as have numbers up to 255, got the number ${last}`);
   }
 }
 
@@ -142,7 +186,7 @@ function checkVgpus({ vgpus, pci }: Fixture, faults: Faults): void {
     const { policy } = vgpu;
     for (const [at, type] of vgpu.types.entries()) {
       const typePath = [...path, 'types', at];
-      const counted = policy.rule === 'perType' || policy.rule === 'oneTypePerGpu';
+      const counted = policy.rule !== 'shared' && policy.rule !== 'pool';
       if (counted && type.instances === undefined) {
         faults.add([...typePath, 'instances'], `expected a number, since the rule is "${policy.rule}"`);
       }

@@ -17,6 +17,14 @@ export const sysPath = z
   .regex(/^\/sys(\/[^/]+)+$/, 'expected an absolute path below /sys')
   .describe('A path below /sys.');
 
+/** How many of a thing there are, for lists in which one entry can stand for many. */
+export const repeat = z
+  .int()
+  .min(1)
+  .max(65536)
+  .optional()
+  .describe('How many there are of it: each copy has the next number.');
+
 /** What a raw file or link is. */
 export interface RawNode {
   content?: string | undefined;

@@ -4,7 +4,7 @@
  */
 
 import * as z from 'zod';
-import { attachedNodes, plainDevice, sysPath } from './fixture-node.js';
+import { attachedNodes, plainDevice, repeat, sysPath } from './fixture-node.js';
 
 export function hexDigits(count: number) {
   return z.string().regex(new RegExp(`^[0-9a-f]{${count}}$`, 'i'), `expected ${count} hexadecimal digits`);
@@ -25,6 +25,47 @@ export const pciId = z
     'What a driver takes: VENDOR:DEVICE, optionally :SUBVENDOR:SUBDEVICE, optionally a space and CLASS[/MASK]; "*" is any.',
   );
 
+const configSpace = z
+  .string()
+  .regex(/^([0-9a-f]{2})*$/i, 'expected pairs of hexadecimal digits')
+  .or(
+    z.record(
+      z.string().regex(/^[0-9a-f]{1,3}$/i, 'expected an offset as 1 to 3 hexadecimal digits'),
+      z.string().regex(/^([0-9a-f]{2})+$/i, 'expected pairs of hexadecimal digits'),
+    ),
+  )
+  .default('');
+
+const configSize = z.union([z.literal(256), z.literal(4096)]);
+
+export const pciSriov = z
+  .strictObject({
+    totalVfs: z.int().min(1).max(255).describe('How many there can be.'),
+    numVfs: z
+      .int()
+      .nonnegative()
+      .default(0)
+      .describe('How many there are at boot, once the modules are loaded; a driver with "sriov" makes them.'),
+    offset: z.int().min(1).max(255).default(1).describe('Numbers from the function to the first of them.'),
+    stride: z.int().min(1).max(255).default(1).describe('Numbers from each of them to the next.'),
+    vfDevice: hexDigits(4).describe('Device id that all of them have.'),
+    capability: z
+      .string()
+      .regex(/^[1-9a-f][0-9a-f][048c]$/i, 'expected an offset from "100" to "fbc"')
+      .default('160')
+      .describe('Where the capability is written in the configuration space of the function.'),
+    totalMsix: z
+      .int()
+      .nonnegative()
+      .default(0)
+      .describe('Interrupt vectors that the driver has for all of them, as sriov_vf_total_msix shows.'),
+    config: configSpace.describe('Configuration space of each of them, as that of a function.'),
+    configSize: configSize.default(4096).describe('Size of the configuration space of each of them.'),
+  })
+  .describe(
+    'Virtual functions that a function can have (SR-IOV). What base addresses they share stands in lines 8 to 13 of "resources".',
+  );
+
 /** What nearly every driver does with its device. */
 const setup = {
   enable: z.boolean().default(true).describe('Enables the function while bound: memory, I/O, D0.'),
@@ -40,6 +81,10 @@ const setup = {
     .max(64)
     .optional()
     .describe('Width of DMA addresses that the driver sets; it stays.'),
+  sriov: z
+    .boolean()
+    .default(false)
+    .describe('Whether the driver makes virtual functions when sriov_numvfs is written.'),
 };
 
 export const pciSetup = z.strictObject(setup).describe('What a driver does with a function it is bound to.');
@@ -72,30 +117,30 @@ export const pciDriver = z
   })
   .describe('A driver of the host, as data.');
 
+export type PciStep = 'function' | 'slot' | 'bus' | 'domain';
+
 export const pciFunction = z
   .strictObject({
     address: pciAddress,
+    repeat: repeat.describe(
+      'How many there are of it: each copy has the next address, the next IOMMU group, and memory right after that of the one before. Not for bridges.',
+    ),
+    step: z
+      .enum(['function', 'slot', 'bus', 'domain'])
+      .optional()
+      .describe(
+        'What of the address is counted on by "repeat", a slot without it. What is too much carries: after the last slot comes the next bus.',
+      ),
     vendor: hexDigits(4).describe('Vendor id.'),
     device: hexDigits(4).describe('Device id.'),
     class: hexDigits(6).describe('Class, subclass and programming interface.'),
     revision: hexDigits(2).default('00').describe('Revision id.'),
     subsystemVendor: hexDigits(4).optional().describe('Subsystem vendor id.'),
     subsystemDevice: hexDigits(4).optional().describe('Subsystem device id.'),
-    config: z
-      .string()
-      .regex(/^([0-9a-f]{2})*$/i, 'expected pairs of hexadecimal digits')
-      .or(
-        z.record(
-          z.string().regex(/^[0-9a-f]{1,3}$/i, 'expected an offset as 1 to 3 hexadecimal digits'),
-          z.string().regex(/^([0-9a-f]{2})+$/i, 'expected pairs of hexadecimal digits'),
-        ),
-      )
-      .default('')
-      .describe(
-        'Configuration space in hexadecimal, from offset 0, or pieces of it by hexadecimal offset. The rest is 0; the ids above are filled in.',
-      ),
-    configSize: z
-      .union([z.literal(256), z.literal(4096)])
+    config: configSpace.describe(
+      'Configuration space in hexadecimal, from offset 0, or pieces of it by hexadecimal offset. The rest is 0; the ids above are filled in.',
+    ),
+    configSize: configSize
       .default(256)
       .describe('Size of the configuration space: 4096 for PCI Express behind a root port.'),
     resources: z
@@ -110,7 +155,7 @@ export const pciFunction = z
       .max(17)
       .default([])
       .describe(
-        'Lines of its "resource" file: six base addresses, the ROM, then the windows of a bridge. Missing lines are 0.',
+        'Lines of its "resource" file: six base addresses, the ROM, six base addresses of all virtual functions, the windows of a bridge. Missing lines are 0.',
       ),
     irq: z.int().nonnegative().default(0).describe('Interrupt line that the firmware gave it.'),
     routedIrq: z.int().nonnegative().optional().describe('Interrupt number once a driver has enabled it.'),
@@ -130,6 +175,7 @@ export const pciFunction = z
       .array(z.enum(['device_specific', 'acpi', 'flr', 'af_flr', 'pm', 'bus', 'cxl_bus']))
       .optional()
       .describe('Ways to reset it; found from its capabilities by default.'),
+    sriov: pciSriov.optional(),
     values: z
       .record(z.string(), z.string())
       .default({})
@@ -145,6 +191,11 @@ export const pciRoot = z
       .string()
       .regex(/^[0-9a-f]{4}:[0-9a-f]{2}$/, 'expected DOMAIN:BUS, such as "0000:00"')
       .describe('Domain and number of the root bus.'),
+    repeat,
+    step: z
+      .enum(['bus', 'domain'])
+      .optional()
+      .describe('What of the number is counted on by "repeat", a bus without it.'),
     firmwareNode: sysPath.optional().describe('The firmware object that describes it.'),
     parent: sysPath.optional().describe('Where the host bridge hangs; /sys/devices without it.'),
     devices: z.array(plainDevice).default([]).describe('Devices below it that are no PCI functions.'),

@@ -4,6 +4,7 @@
  */
 
 import * as z from 'zod';
+import { repeat } from './fixture-node.js';
 
 const number = z.int().min(0).max(255);
 const mask = z
@@ -37,6 +38,9 @@ export const css = z
       .array(
         z.strictObject({
           id: channelId,
+          repeat: repeat.describe(
+            'How many there are of it: each copy has the next number, and the next device.',
+          ),
           device: channelId.optional().describe('The device behind it, such as "0.0.1234".'),
           chpids: z.array(number).max(8).default([]).describe('Ids of its channel paths.'),
           driverOverride: z

@@ -5,7 +5,7 @@
  */
 
 import * as z from 'zod';
-import { plainDevice, rawNodes, sysPath } from './fixture-node.js';
+import { plainDevice, rawNodes, repeat, sysPath } from './fixture-node.js';
 import { pci } from './fixture-pci.js';
 import { ap, css } from './fixture-s390.js';
 import { vgpu } from './fixture-vgpu.js';
@@ -44,6 +44,7 @@ const iommu = z
       .array(
         z.strictObject({
           id: z.int().nonnegative().describe('Number of the group.'),
+          repeat,
           type: z
             .enum(['identity', 'DMA', 'DMA-FQ', 'blocked', 'unmanaged'])
             .default('DMA')
@@ -111,6 +112,7 @@ export const fixtureSchema = z
       .array(
         z.strictObject({
           uuid: z.guid('expected a UUID').describe('Its UUID.'),
+          repeat: repeat.describe('How many there are of it: each copy has the next UUID.'),
           parent: z.string().describe('Name of the parent, as below /sys/class/mdev_bus.'),
           type: z.string().describe('Name of the type, as below mdev_supported_types.'),
         }),

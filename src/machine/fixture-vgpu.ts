@@ -37,21 +37,32 @@ export const vgpuPolicy = z
       }),
       z.strictObject({
         rule: z
+          .literal('onePerFunction')
+          .describe(
+            'Parents are virtual functions with one device each, and all devices of their GPU are of one type; "instances" of a type is for the whole GPU.',
+          ),
+      }),
+      z.strictObject({
+        rule: z
           .literal('oneTypePerGpu')
           .describe(
             'All devices of a parent are of one type: the first one made decides it until the last goes.',
           ),
       }),
     ],
-    'expected a rule of "shared", "perType", "pool" or "oneTypePerGpu"',
+    'expected a rule of "shared", "perType", "pool", "oneTypePerGpu" or "onePerFunction"',
   )
   .describe('How many devices there can be. Except for "shared", one too many is ENOSPC.');
 
 export const vgpuAttribute = z.union([
-  z.string().describe('Text of a read-only attribute; {uuid} and {type} are replaced.'),
+  z.string().describe('Text of a read-only attribute.'),
   z.strictObject({
-    content: z.string().describe('Its text; {uuid} and {type} are replaced.'),
-    mode: octalMode.default('0444').describe('Its mode. What is written to a writable attribute is kept.'),
+    content: z.string().default('').describe('Its text.'),
+    mode: octalMode
+      .default('0444')
+      .describe(
+        'Its mode: 0444 to read, 0644 to read and write, 0200 to write. What is written is what it shows then.',
+      ),
     pattern: z
       .string()
       .refine(isRegExp, 'expected a regular expression')
@@ -61,6 +72,10 @@ export const vgpuAttribute = z.union([
       ),
   }),
 ]);
+
+const vgpuAttributes = z
+  .record(z.string().regex(/^[^/]+(\/[^/]+)?$/, 'expected NAME or GROUP/NAME'), vgpuAttribute)
+  .default({});
 
 export const vgpuType = z
   .strictObject({
@@ -77,10 +92,12 @@ export const vgpuType = z
       .record(z.string(), z.int().positive())
       .default({})
       .describe('What a device takes from the pool.'),
-    attributes: z
-      .record(z.string().regex(/^[^/]+(\/[^/]+)?$/, 'expected NAME or GROUP/NAME'), vgpuAttribute)
-      .default({})
-      .describe('Attributes of every device of the type, by NAME or GROUP/NAME.'),
+    attributes: vgpuAttributes.describe(
+      'Attributes of every device of the type, by NAME or GROUP/NAME. In their texts {uuid}, {type}, {parent} and {number}, a number from 1 among the devices of the parent, are replaced.',
+    ),
+    typeAttributes: vgpuAttributes.describe(
+      'Attributes of the type itself, by NAME or GROUP/NAME. In their texts {type} and {parent} are replaced.',
+    ),
   })
   .describe('A type of mediated device.');
 
@@ -94,8 +111,18 @@ export const vgpu = z
       .enum(['vfio-pci', 'vfio-platform', 'vfio-amba', 'vfio-ccw', 'vfio-ap'])
       .default('vfio-pci')
       .describe('Interface that its devices have.'),
+    names: z
+      .boolean()
+      .default(true)
+      .describe('Whether types have a "name" file; those of i915 before Linux 6.1 had none.'),
     policy: vgpuPolicy,
     types: z.array(vgpuType).min(1, 'expected at least one type').describe('Types that every parent offers.'),
+    attributes: vgpuAttributes.describe(
+      'Attributes of every device of every type, as "attributes" of a type, which come first.',
+    ),
+    parentAttributes: vgpuAttributes.describe(
+      'Attributes of every parent while it is one, by NAME or GROUP/NAME. In their texts {parent} is replaced.',
+    ),
     parameters: z
       .array(
         z.strictObject({

@@ -7,6 +7,7 @@
 import { crossCheck } from './fixture-check.js';
 import { describeIssues } from './fixture-fault.js';
 import { jsonFault } from './fixture-json.js';
+import { expandFixture } from './fixture-repeat.js';
 import { type Fixture, type FixtureInput, fixtureSchema } from './fixture-schema.js';
 
 export { type Fixture, type FixtureInput, fixtureSchema } from './fixture-schema.js';
@@ -52,9 +53,10 @@ export function checkFixture(
 ): Fixture {
   const result = fixtureSchema.safeParse(value);
   if (!result.success) fail(file, describeIssues(result.error.issues, fixtureSchema, value));
-  const faults = crossCheck(result.data, options.modules);
+  const { fixture, origin } = expandFixture(result.data);
+  const faults = crossCheck(fixture, options.modules, origin);
   if (faults.length > 0) fail(file, faults);
-  return result.data;
+  return fixture;
 }
 
 function fail(file: string, faults: readonly string[]): never {

@@ -24,6 +24,8 @@ export class HostIommu implements PciNotifier {
   readonly #options = new Map<number, IommuGroupOptions>();
   /** Groups that have been made; one that lost its last device is gone, whoever got its number. */
   readonly #groups = new Map<number, IommuGroup>();
+  /** Groups of virtual functions. */
+  readonly #ownGroups = new Map<PciDevice, IommuGroup>();
 
   /**
    * @param place where a function is
@@ -63,18 +65,22 @@ export class HostIommu implements PciNotifier {
   }
 
   added(device: PciDevice): void {
-    const { iommuGroup, iommu } = this.place(device.name);
+    const { iommuGroup, iommu } = this.place((device.physfn ?? device).name);
     const unit = iommu === undefined ? undefined : this.#units.get(iommu);
     if (unit) {
       device.dir.addLink('iommu', unit.dir);
       this.#devicesOf(unit).addLink(device.name, device.dir);
     }
-    if (iommuGroup !== undefined) this.#group(iommuGroup).addDevice(device);
+    if (iommuGroup === undefined) return;
+    const group = device.physfn ? this.#ownGroup(device, iommuGroup) : this.#group(iommuGroup);
+    group.addDevice(device);
   }
 
   removed(device: PciDevice): void {
-    const { iommuGroup, iommu } = this.place(device.name);
-    if (iommuGroup !== undefined) this.#groups.get(iommuGroup)?.removeDevice(device);
+    const { iommuGroup, iommu } = this.place((device.physfn ?? device).name);
+    const group = iommuGroup === undefined ? undefined : this.#groups.get(iommuGroup);
+    (this.#ownGroups.get(device) ?? group)?.removeDevice(device);
+    this.#ownGroups.delete(device);
     const unit = iommu === undefined ? undefined : this.#units.get(iommu);
     if (!unit) return;
     this.#devicesOf(unit).removeChild(device.name);
@@ -83,6 +89,13 @@ export class HostIommu implements PciNotifier {
 
   #devicesOf(unit: Device): KernfsDir {
     return unit.dir.lookup('devices') as KernfsDir;
+  }
+
+  /** A group for a virtual function alone, like the one of its physical function. */
+  #ownGroup(device: PciDevice, id: number): IommuGroup {
+    const group = this.iommu.allocGroup(this.#options.get(id) ?? {});
+    this.#ownGroups.set(device, group);
+    return group;
   }
 
   /** The group, or after it has gone a new one with the lowest free number. */

@@ -16,6 +16,7 @@ import { PciDriver } from '../pci/driver.js';
 import { PciFunction } from '../pci/function.js';
 import { parsePciId } from '../pci/ids.js';
 import { parseResource } from '../pci/resource.js';
+import { pciSriovConfigureSimple } from '../pci/sriov.js';
 import { configBytes } from './fixture-config.js';
 import type { PciDriverFixture, PciFixture, PciFunctionFixture } from './fixture-pci.js';
 import { addFirmwareNode, type PlainHost, type PlainTree } from './host-device.js';
@@ -25,7 +26,7 @@ import { belowSys, RawNodes } from './host-node.js';
 const number = (hex: string) => Number.parseInt(hex, 16);
 
 function functionOf(description: PciFunctionFixture): PciFunction {
-  const { subsystemVendor, subsystemDevice } = description;
+  const { subsystemVendor, subsystemDevice, sriov } = description;
   return new PciFunction({
     ...description,
     vendor: number(description.vendor),
@@ -36,6 +37,12 @@ function functionOf(description: PciFunctionFixture): PciFunction {
     subsystemDevice: subsystemDevice === undefined ? undefined : number(subsystemDevice),
     config: configBytes(description.config),
     resources: description.resources.map(parseResource),
+    sriov: sriov && {
+      ...sriov,
+      vfDevice: number(sriov.vfDevice),
+      capability: number(sriov.capability),
+      config: configBytes(sriov.config),
+    },
   });
 }
 
@@ -62,7 +69,10 @@ class Surroundings implements PciNotifier {
   ) {}
 
   added(device: PciDevice): void {
-    const { firmwareNode, wakeup, nodes, devices, values } = this.descriptions.get(device.name)!;
+    const description = this.descriptions.get(device.name);
+    // A virtual function has none.
+    if (!description) return;
+    const { firmwareNode, wakeup, nodes, devices, values } = description;
     const { host } = this;
     const trees: PlainTree[] = [];
     if (firmwareNode !== undefined) {
@@ -77,7 +87,9 @@ class Surroundings implements PciNotifier {
   }
 
   removed(device: PciDevice): void {
-    detach(this.#attached.get(device)!);
+    const attached = this.#attached.get(device);
+    if (!attached) return;
+    detach(attached);
     this.#attached.delete(device);
   }
 }
@@ -105,6 +117,7 @@ class HostPciDriver extends PciDriver {
       name: description.name,
       module,
       ids: description.ids.map(parsePciId),
+      sriovConfigure: binding.sriov ? pciSriovConfigureSimple : undefined,
       probe: (device) => {
         bindPci(device, binding);
         const texts = { ...values(device.name), address: device.name };

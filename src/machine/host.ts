@@ -55,7 +55,7 @@ export function buildHost(core: DriverCore, iommu: Iommu, fixture: Fixture): Hos
 }
 
 /** Builds a part, and names its place when that fails. */
-function at<T>(path: Path, build: () => T): T {
+export function at<T>(path: Path, build: () => T): T {
   try {
     return build();
   } catch (error) {

@@ -21,7 +21,7 @@ import type { Sleeps } from '../lib/sleep.js';
 import { pciBuiltin } from '../pci/bus.js';
 import { addAttachFile } from './attach-file.js';
 import type { Fixture } from './fixture.js';
-import { buildHost } from './host.js';
+import { at, buildHost } from './host.js';
 import { images } from './images.js';
 import { addLedgers } from './ledgers.js';
 import { modules } from './modules.js';
@@ -101,6 +101,12 @@ export class Machine {
       const { name, parameters } = typeof entry === 'string' ? { name: entry, parameters: {} } : entry;
       machine.modprobe(name, parameters);
     }
+    for (const [index, { address, sriov }] of (fixture.pci?.functions ?? []).entries()) {
+      if (!sriov || sriov.numVfs === 0) continue;
+      at(['pci', 'functions', index, 'sriov', 'numVfs'], () =>
+        machine.#echo(String(sriov.numVfs), `/sys/bus/pci/devices/${address}/sriov_numvfs`),
+      );
+    }
     for (const { uuid, parent, type } of fixture.mdevs) machine.createMdev(parent, type, uuid);
     machine.uevents.seqnum = fixture.seqnum;
     return machine;
@@ -108,9 +114,13 @@ export class Machine {
 
   /** Makes a mediated device as a user would, through its type's `create`. */
   createMdev(parent: string, type: string, uuid: string): void {
+    this.#echo(uuid, `/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`);
+  }
+
+  #echo(text: string, path: string): void {
     const process = this.process();
-    const fd = process.open(`/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`, O_WRONLY);
-    process.write(fd, Buffer.from(uuid));
+    const fd = process.open(path, O_WRONLY);
+    process.write(fd, Buffer.from(text));
     process.close(fd);
   }
 

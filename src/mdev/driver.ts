@@ -25,6 +25,8 @@ export interface MdevDriver {
   probe(mdev: MdevDevice): void;
   /** Lets a device go; may sleep while it is in use. */
   remove(mdev: MdevDevice): Sleeps<void>;
+  /** Whether types have no `name` file, as those of i915 before Linux 6.1. */
+  readonly hideName?: boolean;
   /** How many more devices of a type can be made; a driver without it leaves the counting to the core. */
   getAvailable?(type: MdevType): number;
   /** Text of the `description` file; the file exists only with it. */

@@ -28,7 +28,10 @@ const typeGroup = new AttributeGroup<MdevType>({
       show: (type) => `${type.parent.driver.showDescription!(type)}\n`,
     },
   ],
-  isVisible: (type, { name }) => name !== 'description' || type.parent.driver.showDescription !== undefined,
+  isVisible: ({ parent: { driver } }, { name }) => {
+    if (name === 'name') return driver.hideName !== true;
+    return name !== 'description' || driver.showDescription !== undefined;
+  },
 });
 
 /** Links to the complete devices of a type. */

@@ -9,10 +9,12 @@ import type { PciDevice } from './device.js';
 export interface PciBinding {
   enable: boolean;
   busMaster: boolean;
-  /** Interrupt vectors; none where 0. */
+  /** Interrupt vectors; none where 0, and none for virtual functions. */
   vectors: number;
   /** Bits of a DMA address. Stays with the device. */
   dmaMask?: number | undefined;
+  /** Whether virtual functions are made when a user asks for some. */
+  sriov?: boolean | undefined;
 }
 
 /** The setup of a probe. @throws ENOSPC when the device has no vectors to give */
@@ -21,7 +23,8 @@ export function bindPci(device: PciDevice, binding: PciBinding): void {
   if (binding.enable) device.enable();
   if (binding.dmaMask !== undefined) device.dmaMaskBits = binding.dmaMask;
   try {
-    if (binding.vectors > 0) device.allocVectors(options.vectors?.length ?? binding.vectors);
+    if (binding.vectors > 0 && !device.physfn)
+      device.allocVectors(options.vectors?.length ?? binding.vectors);
   } catch (error) {
     if (binding.enable) device.disable();
     throw error;

@@ -24,6 +24,8 @@ import { PCI_CLASS_DISPLAY_VGA } from './regs.js';
 import { PciSegment, pciBusGroup } from './segment.js';
 import { pciDeviceGroup, pciResetGroup, pciUevent } from './sysfs.js';
 import { pciBinGroup } from './sysfs-bin.js';
+import { sriovPhysicalGroup, sriovVirtualGroup } from './sriov.js';
+import { virtualFunction } from './sriov-function.js';
 import { aspmGroup, pcieGroup } from './sysfs-link.js';
 
 export interface PciBusOptions {
@@ -83,9 +85,21 @@ export class PciBus extends Bus {
   constructor(core: DriverCore, options: PciBusOptions) {
     super(core, 'pci', {
       groups: [busGroup],
-      devGroups: [pciDeviceGroup, pciResetGroup, pciBinGroup, pcieGroup, aspmGroup],
+      devGroups: [
+        pciDeviceGroup,
+        pciResetGroup,
+        pciBinGroup,
+        pcieGroup,
+        aspmGroup,
+        sriovPhysicalGroup,
+        sriovVirtualGroup,
+      ],
       match: (device, driver) => (driver as PciDriver).matches(device as PciDevice),
       probe: (device) => {
+        const { physfn, driverOverride } = device as PciDevice;
+        if (physfn?.sriov?.driversAutoprobe === false && driverOverride === undefined) {
+          throw new KernelError(Errno.ENODEV);
+        }
         device.driver!.options.probe?.(device);
         (device as PciDevice).driverChanged(true);
       },
@@ -157,11 +171,23 @@ export class PciBus extends Bus {
   }
 
   rescanLocked(): Sleeps<void> {
-    return this.#rescanRemove.hold(() => this.rescan());
+    return this.holdRescanRemove(() => this.rescan());
+  }
+
+  /** Runs what makes devices come or go, in turn with others that do. */
+  holdRescanRemove(body: () => Sleeps<void>): Sleeps<void> {
+    return this.#rescanRemove.hold(body);
+  }
+
+  /** Adds a virtual function, still without its links and a driver. */
+  addVirtual(physfn: PciDevice, index: number): PciDevice {
+    const device = new PciDevice(this, virtualFunction(physfn.sriov!, index), physfn.parent!, physfn);
+    device.add();
+    return device;
   }
 
   stopAndRemoveLocked(device: PciDevice): Sleeps<void> {
-    return this.#rescanRemove.hold(() => this.stopAndRemove(device));
+    return this.holdRescanRemove(() => this.stopAndRemove(device));
   }
 
   /**
@@ -169,7 +195,7 @@ export class PciBus extends Bus {
    * the deepest first, then all are deleted. Sleeps while a driver does.
    */
   stopAndRemove(device: PciDevice): Sleeps<void> {
-    const deepestFirst = this.#withAllBelow(device).reverse();
+    const deepestFirst = [...new Set(this.#withAllBelow(device))].reverse();
     return after(eachInTurn(deepestFirst, deviceDetach), () =>
       eachInTurn(deepestFirst, (gone) => {
         const { secondaryBus } = gone.function;
@@ -185,7 +211,8 @@ export class PciBus extends Bus {
     const below = [...this.devices.values()].filter(
       (other) => secondaryBus !== undefined && (other as PciDevice).function.bus === secondaryBus,
     );
-    return [device, ...below.flatMap((other) => this.#withAllBelow(other as PciDevice))];
+    const virtual = (device.sriov?.virtual ?? []).filter((other) => this.devices.has(other.name));
+    return [device, ...virtual, ...below.flatMap((other) => this.#withAllBelow(other as PciDevice))];
   }
 
   #addSegment(bus: string, above: Device): void {

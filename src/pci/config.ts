@@ -12,6 +12,7 @@ import {
   PCI_CAPABILITY_LIST,
   PCI_CLASS_PROG,
   PCI_DEVICE_ID,
+  PCI_EXT_CAP_START,
   PCI_HEADER_TYPE,
   PCI_HEADER_TYPE_BRIDGE,
   PCI_HEADER_TYPE_MASK,
@@ -23,6 +24,7 @@ import {
 
 const FIRST_CAPABILITY = 0x40;
 const MOST_CAPABILITIES = 48;
+const MOST_EXTENDED_CAPABILITIES = 480;
 
 export class PciConfig {
   readonly #bytes: Buffer;
@@ -105,6 +107,23 @@ export class PciConfig {
   /** Where a capability begins; 0 when there is none of that id. */
   findCapability(id: number): number {
     for (const capability of this.capabilities()) if (capability.id === id) return capability.offset;
+    return 0;
+  }
+
+  /** Every extended capability, in list order. */
+  *extendedCapabilities(): Generator<{ id: number; offset: number }> {
+    let offset = this.size > PCI_EXT_CAP_START ? PCI_EXT_CAP_START : 0;
+    for (let count = 0; offset >= PCI_EXT_CAP_START && count < MOST_EXTENDED_CAPABILITIES; count++) {
+      const header = this.u32(offset);
+      if (header === 0) return;
+      yield { id: header & 0xffff, offset };
+      offset = (header >>> 20) & ~3;
+    }
+  }
+
+  /** Where an extended capability begins; 0 when there is none of that id. */
+  findExtendedCapability(id: number): number {
+    for (const capability of this.extendedCapabilities()) if (capability.id === id) return capability.offset;
     return 0;
   }
 

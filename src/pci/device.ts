@@ -22,14 +22,17 @@ import {
   PCI_COMMAND_IO,
   PCI_COMMAND_MASTER,
   PCI_COMMAND_MEMORY,
+  PCI_EXT_CAP_ID_SRIOV,
   PCI_MSI_ADDRESS_LO,
   PCI_MSI_FLAGS,
   PCI_MSI_FLAGS_ENABLE,
   PCI_MSIX_FLAGS,
   PCI_MSIX_FLAGS_ENABLE,
+  PCI_SRIOV_TOTAL_VF,
 } from './regs.js';
 import { supportedResetMethods } from './reset.js';
 import { IORESOURCE_IO, IORESOURCE_MEM } from './resource.js';
+import { PciSriov } from './sriov.js';
 
 /** Where messages go on x86: the local APIC. MSI-X has its addresses in the memory of the device. */
 const MSI_ADDRESS = 0xfee00000;
@@ -63,11 +66,14 @@ export class PciDevice extends NamedDevice {
   /** Interrupt numbers of its vectors, and what kind they are. */
   vectors: readonly number[] = [];
   vectorKind: 'msi' | 'msix' | undefined = undefined;
+  /** Its virtual functions, on a function that can have some. */
+  sriov: PciSriov | undefined = undefined;
 
   constructor(
     readonly pci: PciBus,
     pciFunction: PciFunction,
     parent: Device,
+    readonly physfn?: PciDevice,
   ) {
     super(pci.core, pciFunction.address, { bus: pci, parent });
     this.function = pciFunction;
@@ -79,6 +85,8 @@ export class PciDevice extends NamedDevice {
     this.resetMethods = supportedResetMethods(this);
     this.resettable = this.resetMethods.length > 0;
     this.pm = new PciRuntimePm(this);
+    const sriov = config.findExtendedCapability(PCI_EXT_CAP_ID_SRIOV);
+    if (sriov && config.u16(sriov + PCI_SRIOV_TOTAL_VF) > 0) this.sriov = new PciSriov(this, sriov);
     if (options.enabled) this.enable();
   }
 
@@ -108,12 +116,14 @@ export class PciDevice extends NamedDevice {
   enable(): void {
     if (this.enableCount++ > 0) return;
     const { config, resources, options } = this.function;
+    this.powerState = 'D0';
+    this.irq = options.routedIrq ?? options.irq;
+    // The memory of a virtual function is there while the physical one says so.
+    if (this.physfn) return;
     const flags = resources.slice(0, 6).reduce((all, resource) => all | resource.flags, 0n);
     const io = flags & IORESOURCE_IO ? PCI_COMMAND_IO : 0;
     const memory = flags & IORESOURCE_MEM ? PCI_COMMAND_MEMORY : 0;
     config.update(PCI_COMMAND, io | memory);
-    this.powerState = 'D0';
-    this.irq = options.routedIrq ?? options.irq;
   }
 
   /** Undoes one {@link enable}; the last one takes bus mastering (`pci_disable_device`). */

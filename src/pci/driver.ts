@@ -24,6 +24,8 @@ export interface PciDriverOptions {
   probe?(device: PciDevice): void;
   /** Lets a device go; may sleep until its users have. */
   remove?(device: PciDevice): Sleeps<void>;
+  /** Changes the number of virtual functions to 0 or from 0. A driver without it does not let users do so. */
+  sriovConfigure?: ((device: PciDevice, count: number) => Sleeps<void>) | undefined;
 }
 
 const pciDriverGroup = new AttributeGroup<PciDriver>({
@@ -36,6 +38,7 @@ const pciDriverGroup = new AttributeGroup<PciDriver>({
 export class PciDriver extends DeviceDriver {
   readonly ids: readonly PciDeviceId[];
   dynamicIds: PciDeviceId[] = [];
+  readonly sriovConfigure: PciDriverOptions['sriovConfigure'];
 
   constructor(
     readonly pci: PciBus,
@@ -50,6 +53,7 @@ export class PciDriver extends DeviceDriver {
       remove: (device) => options.remove?.(device as PciDevice),
     });
     this.ids = options.ids ?? [];
+    this.sriovConfigure = options.sriovConfigure;
   }
 
   /**

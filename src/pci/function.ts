@@ -5,6 +5,7 @@
  */
 
 import { PciConfig } from './config.js';
+import { addSriovCapability } from './sriov-capability.js';
 import {
   PCI_BASE_ADDRESS_0,
   PCI_CAP_ID_SSVID,
@@ -32,7 +33,25 @@ import {
   resourceSize,
 } from './resource.js';
 
+const NO_ID = 0xffff;
+
 export type ResetMethod = 'device_specific' | 'acpi' | 'flr' | 'af_flr' | 'pm' | 'bus' | 'cxl_bus';
+
+/** What a function says of its virtual functions. */
+export interface SriovOptions {
+  totalVfs: number;
+  /** Numbers from the function to the first one, and from each to the next. */
+  offset: number;
+  stride: number;
+  vfDevice: number;
+  /** Where the capability stands in configuration space. */
+  capability: number;
+  /** Interrupt vectors that the driver has for all of them. */
+  totalMsix: number;
+  /** Configuration space of each, but for the header. */
+  config: Uint8Array;
+  configSize: number;
+}
 
 export interface PciFunctionOptions {
   /** `DOMAIN:BUS:SLOT.FUNCTION`. */
@@ -58,6 +77,10 @@ export interface PciFunctionOptions {
   /** Whether it is enabled when the kernel finds it. */
   enabled: boolean;
   resetMethods?: readonly ResetMethod[] | undefined;
+  /** Its virtual functions; those of a capability in `config` without it. */
+  sriov?: SriovOptions | undefined;
+  /** The function that it is a virtual one of. */
+  physical?: PciFunction | undefined;
 }
 
 export class PciFunction {
@@ -71,12 +94,34 @@ export class PciFunction {
     const initial = Buffer.alloc(options.configSize);
     initial.set(options.config.subarray(0, options.configSize));
     fillHeader(initial, options);
-    this.config = new PciConfig(options.configSize, initial, options.resources.slice(0, 7).map(resourceSize));
+    if (options.sriov) addSriovCapability(initial, options.sriov, options.resources);
+    // A virtual function has no base addresses of its own.
+    const sizes = options.physical ? [] : options.resources.slice(0, 7).map(resourceSize);
+    this.config = new PciConfig(options.configSize, initial, sizes);
+  }
+
+  /** The function that this is a virtual one of. */
+  get physical(): PciFunction | undefined {
+    return this.options.physical;
+  }
+
+  get vendor(): number {
+    return this.options.vendor;
+  }
+
+  get device(): number {
+    return this.options.device;
   }
 
   /** `DOMAIN:BUS` of the bus it sits on. */
   get bus(): string {
     return this.address.slice(0, 7);
+  }
+
+  /** Slot and function as one number of 8 bits. */
+  get devfn(): number {
+    const [slot = '', number = ''] = this.address.slice(8).split('.');
+    return (Number.parseInt(slot, 16) << 3) | Number(number);
   }
 
   /** `DOMAIN:BUS` of the bus below a bridge. */
@@ -115,8 +160,9 @@ export class PciFunction {
 }
 
 function fillHeader(bytes: Buffer, options: PciFunctionOptions): void {
-  bytes.writeUInt16LE(options.vendor, PCI_VENDOR_ID);
-  bytes.writeUInt16LE(options.device, PCI_DEVICE_ID);
+  // The ids of a virtual function are in the capability of the physical one.
+  bytes.writeUInt16LE(options.physical ? NO_ID : options.vendor, PCI_VENDOR_ID);
+  bytes.writeUInt16LE(options.physical ? NO_ID : options.device, PCI_DEVICE_ID);
   bytes.writeUInt8(options.revision, PCI_REVISION_ID);
   bytes.writeUIntLE(options.class, PCI_CLASS_PROG, 3);
   const isBridge = (bytes.readUInt8(PCI_HEADER_TYPE) & PCI_HEADER_TYPE_MASK) === PCI_HEADER_TYPE_BRIDGE;
@@ -125,6 +171,7 @@ function fillHeader(bytes: Buffer, options: PciFunctionOptions): void {
     if (subsystemVendor !== undefined) bytes.writeUInt16LE(subsystemVendor, PCI_SUBSYSTEM_VENDOR_ID);
     if (subsystemDevice !== undefined) bytes.writeUInt16LE(subsystemDevice, PCI_SUBSYSTEM_ID);
   }
+  if (options.physical) return;
   const rom = options.resources[PCI_ROM_RESOURCE];
   const romRegister = isBridge ? PCI_ROM_ADDRESS1 : PCI_ROM_ADDRESS;
   if (rom && bytes.readUInt32LE(romRegister) === 0) {

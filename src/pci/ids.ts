@@ -21,10 +21,10 @@ export interface PciDeviceId {
 
 export function pciMatchOneDevice(id: PciDeviceId, pciFunction: PciFunction): boolean {
   const is = (wanted: number, found: number) => wanted === PCI_ANY_ID || wanted === found;
-  const { config } = pciFunction;
+  const { config, vendor, device } = pciFunction;
   return (
-    is(id.vendor, config.vendor) &&
-    is(id.device, config.device) &&
+    is(id.vendor, vendor) &&
+    is(id.device, device) &&
     is(id.subvendor, pciFunction.subsystemVendor) &&
     is(id.subdevice, pciFunction.subsystemDevice) &&
     ((id.class ^ config.class) & id.classMask) === 0

@@ -79,5 +79,25 @@ export const PCI_EXP_RTCTL = 0x1c;
 export const PCI_EXP_DEVCTL2 = 0x28;
 export const PCI_EXP_LNKCAP2 = 0x2c;
 export const PCI_EXP_LNKCTL2 = 0x30;
+export const PCI_EXP_DEVCTL2_ARI = 0x20;
+
+/** Where extended capabilities begin. Of a header: the id, the version, and where the next one stands. */
+export const PCI_EXT_CAP_START = 0x100;
+export const PCI_EXT_CAP_ID_SRIOV = 0x10;
+
+export const PCI_SRIOV_CTRL = 0x08;
+export const PCI_SRIOV_CTRL_VFE = 0x01;
+export const PCI_SRIOV_CTRL_MSE = 0x08;
+export const PCI_SRIOV_CTRL_ARI = 0x10;
+export const PCI_SRIOV_INITIAL_VF = 0x0c;
+export const PCI_SRIOV_TOTAL_VF = 0x0e;
+export const PCI_SRIOV_NUM_VF = 0x10;
+export const PCI_SRIOV_FUNC_LINK = 0x12;
+export const PCI_SRIOV_VF_OFFSET = 0x14;
+export const PCI_SRIOV_VF_STRIDE = 0x16;
+export const PCI_SRIOV_VF_DID = 0x1a;
+export const PCI_SRIOV_SUP_PGSIZE = 0x1c;
+export const PCI_SRIOV_SYS_PGSIZE = 0x20;
+export const PCI_SRIOV_BAR = 0x24;
 
 export const PCI_CLASS_DISPLAY_VGA = 0x0300;

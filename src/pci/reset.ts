@@ -56,8 +56,8 @@ function supports(device: PciDevice, method: ResetMethod): boolean {
 }
 
 /** A bus reset hits everything on the bus, so it is for a device that has it to itself. */
-function isAloneBelowBridge({ pci, function: self }: PciDevice): boolean {
-  if (self.config.isBridge || pci.isRootBus(self.bus)) return false;
+function isAloneBelowBridge({ pci, physfn, function: self }: PciDevice): boolean {
+  if (physfn || self.config.isBridge || pci.isRootBus(self.bus)) return false;
   return pci.functions.filter(({ bus }) => bus === self.bus).length === 1;
 }
 

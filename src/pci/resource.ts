@@ -14,10 +14,12 @@ export interface PciResource {
 export const IORESOURCE_IO = 0x100n;
 export const IORESOURCE_MEM = 0x200n;
 export const IORESOURCE_PREFETCH = 0x2000n;
-const IORESOURCE_MEM_64 = 0x100000n;
+export const IORESOURCE_MEM_64 = 0x100000n;
 
 export const PCI_STD_NUM_BARS = 6;
 export const PCI_ROM_RESOURCE = 6;
+/** The first of those that hold the base addresses of all virtual functions. */
+export const PCI_IOV_RESOURCES = 7;
 /** Lines of the `resource` file of a function without and with a bus below it. */
 export const PCI_BRIDGE_RESOURCES = 13;
 export const PCI_NUM_RESOURCES = 17;

@@ -11,6 +11,7 @@ import type { Attribute } from '../sysfs/attribute.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { PciDevice } from './device.js';
 import { PCI_CLASS_DISPLAY_VGA } from './regs.js';
+import { ariEnabled } from './sriov.js';
 import { resetMethodStore, resetStore } from './reset.js';
 import { formatResource, PCI_BRIDGE_RESOURCES, PCI_NUM_RESOURCES } from './resource.js';
 
@@ -23,10 +24,10 @@ const upper = (value: number, digits: number) => hex(value, digits, '').toUpperC
 
 /** `pci:v...d...sv...sd...bc..sc..i..`, by which a driver's module is found. */
 export function modalias({ function: pciFunction }: PciDevice): string {
-  const { config, subsystemVendor, subsystemDevice } = pciFunction;
+  const { config, vendor, device, subsystemVendor, subsystemDevice } = pciFunction;
   const kind = upper(config.class, 6);
   return (
-    `pci:v${upper(config.vendor, 8)}d${upper(config.device, 8)}` +
+    `pci:v${upper(vendor, 8)}d${upper(device, 8)}` +
     `sv${upper(subsystemVendor, 8)}sd${upper(subsystemDevice, 8)}` +
     `bc${kind.slice(0, 2)}sc${kind.slice(2, 4)}i${kind.slice(4)}`
   );
@@ -35,9 +36,10 @@ export function modalias({ function: pciFunction }: PciDevice): string {
 /** Variables of a PCI device's uevents. */
 export function pciUevent(device: PciDevice): string[] {
   const { config, subsystemVendor, subsystemDevice, address } = device.function;
+  const { vendor, device: id } = device.function;
   return [
     `PCI_CLASS=${upper(config.class, 4)}`,
-    `PCI_ID=${upper(config.vendor, 4)}:${upper(config.device, 4)}`,
+    `PCI_ID=${upper(vendor, 4)}:${upper(id, 4)}`,
     `PCI_SUBSYS_ID=${upper(subsystemVendor, 4)}:${upper(subsystemDevice, 4)}`,
     `PCI_SLOT_NAME=${address}`,
     `MODALIAS=${modalias(device)}`,
@@ -134,8 +136,8 @@ function resourceShow({ function: pciFunction }: PciDevice): string {
 
 export const pciDeviceGroup = new AttributeGroup<PciDevice>({
   attributes: [
-    constant('vendor', (device) => hex(device.function.config.vendor, 4)),
-    constant('device', (device) => hex(device.function.config.device, 4)),
+    constant('vendor', (device) => hex(device.function.vendor, 4)),
+    constant('device', (device) => hex(device.function.device, 4)),
     constant('subsystem_vendor', (device) => hex(device.function.subsystemVendor, 4)),
     constant('subsystem_device', (device) => hex(device.function.subsystemDevice, 4)),
     constant('revision', (device) => hex(device.function.config.revision, 2)),
@@ -149,7 +151,7 @@ export const pciDeviceGroup = new AttributeGroup<PciDevice>({
     read('local_cpulist', ({ pci }) => cpuList(pci.cpus)),
     read('dma_mask_bits', (device) => String(device.dmaMaskBits)),
     read('consistent_dma_mask_bits', (device) => String(device.dmaMaskBits)),
-    read('ari_enabled', () => '0'),
+    read('ari_enabled', (device) => (ariEnabled(device) ? '1' : '0')),
     write('enable', (device) => String(device.enableCount), enableStore),
     write('numa_node', (device) => String(device.numaNode), numaNodeStore),
     write('msi_bus', (device) => (device.noMsi ? '0' : '1'), msiBusStore),

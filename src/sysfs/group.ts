@@ -16,6 +16,8 @@ export interface AttributeGroupOptions<T> {
   attributes: readonly (Attribute<T> | BinAttribute<T>)[];
   /** Whether an object has this attribute. */
   isVisible?(owner: T, attribute: Attribute<T> | BinAttribute<T>): boolean;
+  /** Whether an object has the subdirectory (`SYSFS_GROUP_INVISIBLE`); without it every object has. */
+  isGroupVisible?(owner: T): boolean;
 }
 
 /** The attributes of a group, standing in a directory. */
@@ -52,29 +54,37 @@ class Attributes<T> implements KernfsTemplate {
 export class AttributeGroup<T> implements KernfsTemplate {
   readonly #attributes: Attributes<T>;
   readonly #names: readonly string[] | undefined;
+  readonly #isGroupVisible: ((owner: T) => boolean) | undefined;
 
   constructor(options: AttributeGroupOptions<T>) {
     this.#attributes = new Attributes(options);
     this.#names = options.name === undefined ? undefined : [options.name];
+    this.#isGroupVisible = options.isGroupVisible;
+  }
+
+  #visible(owner: unknown): boolean {
+    return this.#isGroupVisible?.(owner as T) ?? true;
   }
 
   names(owner: unknown): readonly string[] {
-    return this.#names ?? this.#attributes.names(owner);
+    if (!this.#names) return this.#attributes.names(owner);
+    return this.#visible(owner) ? this.#names : [];
   }
 
   has(name: string, owner: unknown): boolean {
-    return this.#names ? name === this.#names[0] : this.#attributes.has(name, owner);
+    if (!this.#names) return this.#attributes.has(name, owner);
+    return name === this.#names[0] && this.#visible(owner);
   }
 
   make(root: KernfsRoot, name: string, owner: unknown): KernfsNode | undefined {
     if (!this.#names) return this.#attributes.make(root, name, owner);
-    if (name !== this.#names[0]) return undefined;
+    if (!this.has(name, owner)) return undefined;
     const dir = new KernfsDir(root, name, owner);
     dir.addTemplate(this.#attributes);
     return dir;
   }
 
-  directories(): number {
-    return this.#names ? 1 : 0;
+  directories(owner: unknown): number {
+    return this.#names && this.#visible(owner) ? 1 : 0;
   }
 }

@@ -98,7 +98,7 @@ for (const [what, fixture, ...faults] of [
   [
     'a policy that there is not',
     { name: 'x', pci: {}, vgpus: [{ ...vgpu, policy: { rule: 'none' } }] },
-    'vgpus[0].policy.rule: expected a rule of "shared", "perType", "pool" or "oneTypePerGpu", got "none"',
+    'vgpus[0].policy.rule: expected a rule of "shared", "perType", "pool", "oneTypePerGpu" or "onePerFunction", got "none"',
   ],
   [
     'a UUID',
