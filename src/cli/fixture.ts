@@ -25,7 +25,7 @@ const SCHEMA = 'schema.json';
 export function fixtureFile(nameOrPath: string): string {
   const isName = !nameOrPath.includes('/') && !nameOrPath.endsWith('.json');
   const file = isName ? join(fixtureDir, `${nameOrPath}.json`) : resolve(nameOrPath);
-  if (existsSync(file)) return file;
+  if (isName ? fixtureNames().includes(nameOrPath) : existsSync(file)) return file;
   throw failure(
     isName
       ? `fixture ${nameOrPath}: there is none of that name${didYouMean(nameOrPath, fixtureNames())}; mdevfs fixtures lists them, or give a file`

@@ -44,7 +44,7 @@ export const rawNode: z.ZodType<RawNode | string> = z
       content: z.string().optional().describe('Text of a file.'),
       hex: z
         .string()
-        .regex(/^([0-9a-f]{2})*$/i, 'expected pairs of hexadecimal digits')
+        .regex(/^([0-9a-fA-F]{2})*$/, 'expected pairs of hexadecimal digits')
         .optional()
         .describe('Bytes of a binary file, in hexadecimal; its size is their number.'),
       readError: z
@@ -70,9 +70,11 @@ export const rawNode: z.ZodType<RawNode | string> = z
       },
     }),
   ])
-  .describe(
-    'A text stands for a read-only file; an object is a link (target), a file (content, hex, readError) or a directory (entries, or nothing).',
-  );
+  .meta({
+    id: 'node',
+    description:
+      'A text stands for a read-only file; an object is a link (target), a file (content, hex, readError) or a directory (entries, or nothing).',
+  });
 
 export const rawNodes = z.record(z.string(), rawNode);
 
@@ -132,4 +134,4 @@ export const plainDevice: z.ZodType<PlainDevice, unknown> = z
       return z.array(plainDevice).default([]).describe('Devices below it.');
     },
   })
-  .describe('A device of the host that is there and does nothing.');
+  .meta({ id: 'device', description: 'A device of the host that is there and does nothing.' });

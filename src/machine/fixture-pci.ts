@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { attachedNodes, plainDevice, repeat, sysPath } from './fixture-node.js';
 
 export function hexDigits(count: number) {
-  return z.string().regex(new RegExp(`^[0-9a-f]{${count}}$`, 'i'), `expected ${count} hexadecimal digits`);
+  return z.string().regex(new RegExp(`^[0-9a-fA-F]{${count}}$`), `expected ${count} hexadecimal digits`);
 }
 
 export const pciAddress = z
@@ -18,7 +18,7 @@ export const pciAddress = z
 export const pciId = z
   .string()
   .regex(
-    /^([0-9a-f]{4}|\*):([0-9a-f]{4}|\*)(:([0-9a-f]{4}|\*):([0-9a-f]{4}|\*))?( [0-9a-f]{6}(\/[0-9a-f]{6})?)?$/i,
+    /^([0-9a-fA-F]{4}|\*):([0-9a-fA-F]{4}|\*)(:([0-9a-fA-F]{4}|\*):([0-9a-fA-F]{4}|\*))?( [0-9a-fA-F]{6}(\/[0-9a-fA-F]{6})?)?$/,
     'expected VENDOR:DEVICE[:SUBVENDOR:SUBDEVICE][ CLASS[/MASK]], such as "10de:1eb8" or "*:* 060400/ffffff"',
   )
   .describe(
@@ -27,11 +27,11 @@ export const pciId = z
 
 const configSpace = z
   .string()
-  .regex(/^([0-9a-f]{2})*$/i, 'expected pairs of hexadecimal digits')
+  .regex(/^([0-9a-fA-F]{2})*$/, 'expected pairs of hexadecimal digits')
   .or(
     z.record(
-      z.string().regex(/^[0-9a-f]{1,3}$/i, 'expected an offset as 1 to 3 hexadecimal digits'),
-      z.string().regex(/^([0-9a-f]{2})+$/i, 'expected pairs of hexadecimal digits'),
+      z.string().regex(/^[0-9a-fA-F]{1,3}$/, 'expected an offset as 1 to 3 hexadecimal digits'),
+      z.string().regex(/^([0-9a-fA-F]{2})+$/, 'expected pairs of hexadecimal digits'),
     ),
   )
   .default('');
@@ -51,7 +51,7 @@ export const pciSriov = z
     vfDevice: hexDigits(4).describe('Device id that all of them have.'),
     capability: z
       .string()
-      .regex(/^[1-9a-f][0-9a-f][048c]$/i, 'expected an offset from "100" to "fbc"')
+      .regex(/^[1-9a-fA-F][0-9a-fA-F][048cC]$/, 'expected an offset from "100" to "fbc"')
       .default('160')
       .describe('Where the capability is written in the configuration space of the function.'),
     totalMsix: z
@@ -148,7 +148,7 @@ export const pciFunction = z
         z
           .string()
           .regex(
-            /^0x[0-9a-f]{16} 0x[0-9a-f]{16} 0x[0-9a-f]{16}$/i,
+            /^0x[0-9a-fA-F]{16} 0x[0-9a-fA-F]{16} 0x[0-9a-fA-F]{16}$/,
             'expected a line of a "resource" file: start, end and flags, each 0x and 16 hexadecimal digits',
           ),
       )

@@ -9,7 +9,10 @@ import { repeat } from './fixture-node.js';
 const number = z.int().min(0).max(255);
 const mask = z
   .string()
-  .regex(/^0x[0-9a-f]{0,64}$/i, 'expected a mask as "0x" and up to 64 hexadecimal digits, number 0 leftmost');
+  .regex(
+    /^0x[0-9a-fA-F]{0,64}$/,
+    'expected a mask as "0x" and up to 64 hexadecimal digits, number 0 leftmost',
+  );
 
 const channelId = z
   .string()
