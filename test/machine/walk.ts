@@ -71,7 +71,7 @@ export function list(sys: Sys, path: string): string[] {
   return names.sort();
 }
 
-function read(sys: Sys, path: string): string {
+export function read(sys: Sys, path: string): string {
   const fd = sys.open(path, 0);
   try {
     let text = '';
@@ -140,7 +140,7 @@ export async function walk(sys: Sys): Promise<{ nodes: string[]; faults: string[
 const uuid = (n: number) => `83b8f4f2-509f-382f-3c1e-${n.toString(16).padStart(12, '0')}`;
 
 /** What a parent offers, by type. */
-function offer(sys: Sys, parent: string): Map<string, number> {
+export function offer(sys: Sys, parent: string): Map<string, number> {
   const types = `${MDEV_BUS}/${parent}/mdev_supported_types`;
   return new Map(
     list(sys, types).map((type) => [type, Number(read(sys, `${types}/${type}/available_instances`))]),
