@@ -5,6 +5,7 @@
  */
 
 import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { isStartedDaemon, startDaemon } from '../host/daemon.js';
 import { withLock } from '../host/lock.js';
 import { umountLazy } from '../host/mount.js';
@@ -12,6 +13,7 @@ import { canonical, mountpointState } from '../host/mountpoint.js';
 import { logFileOf } from '../host/record.js';
 import { CommandError, failure, reportFailure } from './error.js';
 import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';
+import { withProgress } from './progress.js';
 import type { TransportName, UeventTarget } from './serve.js';
 
 export interface MountCommandOptions {
@@ -61,7 +63,10 @@ async function mountInBackground(dir: string, wanted: Wanted): Promise<number> {
   if (!passthrough) command.push('--no-passthrough');
   if (uevents) command.push(uevents === 'udev' ? '--udev' : '--uevents');
   command.push('--', dir);
-  const { pid, faults, exitCode } = await startDaemon(command, log);
+  const { pid, faults, exitCode } = await withProgress(
+    `building ${basename(fixture, '.json')}`,
+    startDaemon(command, log),
+  );
   if (faults.length > 0) throw new CommandError(faults, exitCode);
   // This process is not the one that answers, so it may look.
   if (readdirSync(dir).length === 0) throw failure(`${dir}: mounted, but the tree is empty; see ${log}`);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { main, plain } from './command.js';
+import { main, plain, run } from './command.js';
 import { noMounts, noNamespaces, until } from './mounted.js';
 
 const skip =
@@ -75,4 +75,13 @@ t.test('run is a job of the shell it is typed in', { skip }, async (t) => {
   t.match(await terminal.type('echo status $?\n', 'status 1'), 'status 130', 'Ctrl-C ends all of it');
   await terminal.type('exit 0\n', 'exit');
   t.same(await terminal.ended, [0, null]);
+});
+
+t.test('what takes long says so, and how far it is', { skip }, async (t) => {
+  const module = new URL('../../src/cli/progress.js', import.meta.url).href;
+  const slow = `import('${module}').then(({ withProgress }) =>
+    withProgress('working', new Promise((resolve) => setTimeout(resolve, 1500)), () => '3 files')).then(() => console.log('over'))`;
+  const terminal = new Terminal(t, `${process.execPath} -e "${slow}"`);
+  t.match(await terminal.shows('over'), /working \.\.\. 1 s, 3 files/);
+  t.equal(run(process.execPath, ['-e', slow]).stderr, '', 'not where nobody watches');
 });
