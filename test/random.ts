@@ -3,13 +3,10 @@
  * @module
  */
 
+import { random as fractions } from '../src/lib/random.js';
+
 /** @returns a function that returns whole numbers below its argument */
 export function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
+  const next = fractions(seed);
+  return (below) => Math.floor(next() * below);
 }

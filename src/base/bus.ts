@@ -8,7 +8,7 @@ import { LinkTemplate, linksTo } from '../kernfs/projection.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { cstring } from '../lib/kstrtox.js';
-import type { Sleeps } from '../lib/sleep.js';
+import { after, type Sleeps } from '../lib/sleep.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { DriverCore } from './core.js';
 import { deviceAttach } from './dd.js';
@@ -51,7 +51,7 @@ const busGroup = new AttributeGroup<Bus>({
       store: (bus, text) => {
         const device = bus.findDevice(text);
         if (!device) throw new KernelError(Errno.ENODEV);
-        deviceAttach(device);
+        return after(deviceAttach(device), () => {});
       },
     },
   ],
@@ -139,7 +139,7 @@ export class Bus extends Kobject {
   }
 
   probeDevice(device: Device): void {
-    if (this.autoprobe) deviceAttach(device);
+    if (this.autoprobe) void deviceAttach(device);
   }
 
   /** @throws EBUSY when the bus has a driver of that name */

@@ -15,6 +15,7 @@ import { CharDeviceNumbers } from './chrdev.js';
 import { mountDebugfs } from './debugfs.js';
 import { DeviceNumbers } from './devt.js';
 import { Devtmpfs } from './devtmpfs.js';
+import type { DeviceFaults } from './fault.js';
 import { KernelLog } from './printk.js';
 import type { KernelProfile } from './profile.js';
 import { Uevents } from './uevent.js';
@@ -38,6 +39,8 @@ export class DriverCore {
   readonly devtmpfs: Devtmpfs;
   readonly chrdevs = new CharDeviceNumbers();
   readonly log = new KernelLog();
+  /** Faults of drivers and open devices, while there are rules for any. */
+  faults: DeviceFaults | undefined = undefined;
 
   /** The top directory of sysfs: what is mounted at /sys. */
   readonly sysfs: KernfsDir;

@@ -4,7 +4,8 @@
  */
 
 import { Errno, KernelError } from '../lib/errno.js';
-import { after, type Sleeps } from '../lib/sleep.js';
+import { delayed, struck } from '../lib/fault.js';
+import { after, asleep, type Sleeps } from '../lib/sleep.js';
 import { devPrint } from './dev-print.js';
 import type { Device } from './device.js';
 import type { DeviceDriver } from './driver.js';
@@ -20,15 +21,17 @@ export function deviceDriverAttach(driver: DeviceDriver, device: Device): Sleeps
   return device.locked(() => probe(driver, device));
 }
 
-function probe(driver: DeviceDriver, device: Device): void {
+function probe(driver: DeviceDriver, device: Device): Sleeps<void> {
   if (device.dead || !device.inSysfs) throw new KernelError(Errno.ENODEV);
   if (device.driver) throw new KernelError(Errno.EBUSY);
   device.driver = driver;
   driver.devices.add(device);
   driver.addLinks(device);
-  try {
-    (driver.bus.probe ?? driver.options.probe)?.(device);
-  } catch (error) {
+  const bound = (): void => {
+    device.showPart(Part.DriverGroups);
+    device.uevent('bind');
+  };
+  const failed = (error: unknown): never => {
     if (error instanceof KernelError && error.errno !== Errno.ENODEV && error.errno !== Errno.ENXIO) {
       devPrint(device, `probe with driver ${driver.name} failed with error ${-error.errno}`);
     }
@@ -37,19 +40,41 @@ function probe(driver: DeviceDriver, device: Device): void {
     device.driver = undefined;
     device.driverData = undefined;
     throw error;
+  };
+  let probed: Sleeps<void>;
+  try {
+    const fault = device.core.faults?.probe(driver, device);
+    probed = struck(fault, () => (driver.bus.probe ?? driver.options.probe)?.(device));
+  } catch (error) {
+    return failed(error);
   }
-  device.showPart(Part.DriverGroups);
-  device.uevent('bind');
+  return asleep(probed) ? probed.then(bound, failed) : bound();
 }
 
 /** Parts a device from its driver (`device_driver_detach`), in turn with whoever holds the device's lock. */
 export function deviceDetach(device: Device): Sleeps<void> {
+  return device.locked(() => after(removeAnyway(device), () => release(device)));
+}
+
+/** The same for a device that is being deleted, by somebody who has asked for faults. */
+export function deviceReleaseDriver(device: Device): Sleeps<void> {
   return device.locked(() => release(device));
 }
 
-/** The same for a device that is being deleted; nothing happens when it has no driver. */
-export const deviceReleaseDriver = deviceDetach;
+/**
+ * Asks for the fault of a driver's remove where nobody can take an errno: it returns void, so what would be one is
+ * printed, and the device goes.
+ */
+export function removeAnyway(device: Device): Sleeps<void> {
+  const { driver, core } = device;
+  const fault = driver && core.faults?.remove(device);
+  return after(delayed(fault), () => {
+    if (fault?.errno !== undefined)
+      devPrint(device, `remove of driver ${driver!.name} failed with error ${-fault.errno}, ignored`);
+  });
+}
 
+/** Nothing happens to a device without a driver. */
 function release(device: Device): Sleeps<void> {
   const { driver } = device;
   if (!driver) return;
@@ -68,28 +93,41 @@ function release(device: Device): Sleeps<void> {
  * Tries the drivers of the bus on a device (`device_attach`).
  * @returns whether the device has a driver now
  */
-export function deviceAttach(device: Device): boolean {
+export function deviceAttach(device: Device): Sleeps<boolean> {
   if (device.driver) return true;
-  for (const driver of device.bus?.drivers.values() ?? []) {
-    if (driver.bus.match(device, driver) && tryProbe(driver, device)) return true;
-  }
-  return false;
+  const drivers = device.bus?.drivers.values() ?? [][Symbol.iterator]();
+  const next = (): Sleeps<boolean> => {
+    for (let each = drivers.next(); !each.done; each = drivers.next()) {
+      if (!each.value.bus.match(device, each.value)) continue;
+      const bound = tryProbe(each.value, device);
+      if (asleep(bound)) return bound.then((is) => is || next());
+      if (bound) return true;
+    }
+    return false;
+  };
+  return next();
 }
 
-/** Tries a new driver on the devices of its bus that have none (`driver_attach`). */
+/**
+ * Tries a new driver on the devices of its bus that have none (`driver_attach`). Those whose probe sleeps are bound later
+ * (as with asynchronous probing).
+ */
 export function driverAttach(driver: DeviceDriver): void {
   for (const device of [...driver.bus.devices.values()]) {
-    if (!device.driver && driver.bus.match(device, driver)) tryProbe(driver, device);
+    if (!device.driver && driver.bus.match(device, driver)) void tryProbe(driver, device);
   }
 }
 
-function tryProbe(driver: DeviceDriver, device: Device): boolean {
-  try {
-    probe(driver, device);
-    return true;
-  } catch (error) {
+function tryProbe(driver: DeviceDriver, device: Device): Sleeps<boolean> {
+  const refused = (error: unknown): boolean => {
     if (error instanceof KernelError) return false;
     throw error;
+  };
+  try {
+    const probed = device.locked(() => probe(driver, device));
+    return asleep(probed) ? probed.then(() => true, refused) : true;
+  } catch (error) {
+    return refused(error);
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { Sleeps } from '../lib/sleep.js';
+import type { Device } from './device.js';
 
 /** The memory of a process (`struct mm_struct`), as far as drivers reach into it. */
 export interface UserMemory {
@@ -63,6 +64,11 @@ export abstract class CharFile {
   /** What /proc/PID/fd shows for a file that has no path, such as `anon_inode:[vfio-device]`. */
   readonly name: string | undefined = undefined;
   private references_ = 0;
+
+  /** The device that the file is about, where it is about one. */
+  get subject(): Device | undefined {
+    return undefined;
+  }
 
   /** Takes a reference: a descriptor, a mapping, another file (`get_file`). */
   get(): this {

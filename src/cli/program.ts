@@ -78,6 +78,21 @@ program
   });
 
 program
+  .command('fault')
+  .description('make operations fail, take long or give too little; see docs/faults.md')
+  .argument('<dir>', 'the mounted tree; /sys in mdevfs run')
+  .argument('[action]', 'add, list or clear', 'list')
+  .argument('[words...]', 'of a rule for add, KEY=VALUE each; its number for clear, all without it')
+  .addHelpText(
+    'after',
+    example('mdevfs fault /tmp/sys add op=read path=available_instances errno=EIO times=3'),
+  )
+  .action(async (dir: string, action: string, words: string[]) => {
+    const { fault } = await import('./fault.js');
+    process.exitCode = fault(dir, action, words);
+  });
+
+program
   .command('monitor')
   .description('print uevents of this network namespace, or of the tree at DIR, until Ctrl-C')
   .option('--at <dir>', 'the mounted tree, in place of netlink')

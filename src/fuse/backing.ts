@@ -69,7 +69,8 @@ export class BackingFiles implements KernfsObserver {
    * @returns number of the backing file that the open has to name, undefined for one without
    */
   opened(file: KernfsFile): number | undefined {
-    if (!file.ops.constant) return undefined;
+    // Whoever is to get a fault has to ask.
+    if (!file.ops.constant || file.root.faults?.covers(file, 'read')) return undefined;
     const backing = this.#byFile.get(file);
     if (backing) {
       if (backing.id === undefined) return undefined;
@@ -93,6 +94,11 @@ export class BackingFiles implements KernfsObserver {
     backing.gone = true;
     if (this.isOpen(backing.file)) this.#outdated.push(invalInode(backing.nodeid));
     else this.#drop(backing.file);
+  }
+
+  /** Attributes that have a backing file. */
+  get files(): Iterable<KernfsFile> {
+    return this.#byFile.keys();
   }
 
   get isOutdated(): boolean {

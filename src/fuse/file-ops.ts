@@ -8,7 +8,8 @@
  * @module
  */
 
-import { PAGE_SIZE } from '../kernfs/file.js';
+import { openFile, readFile, writeFile } from '../kernfs/fault.js';
+import { type KernfsOpenFile, PAGE_SIZE } from '../kernfs/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { asleep } from '../lib/sleep.js';
 import {
@@ -31,8 +32,8 @@ import {
   FUSE_WRITE_OUT_SIZE,
   FuseOp,
 } from '../uapi/fuse.js';
-import { fileOf, type Operations } from './operation.js';
-import { lateReply, newReply, REPLY_BODY, type Reply, replyWith } from './request.js';
+import { fileOf, type Mount, type Operations } from './operation.js';
+import { lateReply, lateReplyWith, newReply, REPLY_BODY, type Reply, replyWith } from './request.js';
 
 /** More than one store takes, so that a write that is longer than a page is seen to be. */
 export const MAX_WRITE = 2 * PAGE_SIZE;
@@ -51,29 +52,35 @@ function u32Reply(reply: Reply, value: number): Reply {
   return reply;
 }
 
+function openReply(mount: Mount, open: KernfsOpenFile, flags: number, reply: Reply): Reply {
+  const { file } = open;
+  if (flags & O_DIRECT) throw new KernelError(Errno.EINVAL);
+  if (flags & O_TRUNC) file.setattr({ size: 0 });
+  const backing = mount.backings?.opened(file);
+  if (backing !== undefined) open.see();
+  const openFlags = backing === undefined ? OPEN_FLAGS : FOPEN_PASSTHROUGH;
+  encodeOpenOut(reply, REPLY_BODY, mount.handles.add(open), openFlags, backing);
+  return reply;
+}
+
 export const fileOps: Operations = {
   [FuseOp.OPEN](mount, request) {
     const file = fileOf(mount, request);
     const { flags } = decodeOpenIn(request.message);
-    const open = file.open(flags);
-    if (flags & O_DIRECT) throw new KernelError(Errno.EINVAL);
-    if (flags & O_TRUNC) file.setattr({ size: 0 });
-    const reply = newReply(FUSE_OPEN_OUT_SIZE);
-    const backing = mount.backings?.opened(file);
-    if (backing !== undefined) open.see();
-    const openFlags = backing === undefined ? OPEN_FLAGS : FOPEN_PASSTHROUGH;
-    encodeOpenOut(reply, REPLY_BODY, mount.handles.add(open), openFlags, backing);
-    return reply;
+    const open = openFile(file, flags);
+    if (!asleep(open)) return openReply(mount, open, flags, newReply(FUSE_OPEN_OUT_SIZE));
+    return open.then((late) => openReply(mount, late, flags, lateReply(FUSE_OPEN_OUT_SIZE)));
   },
 
   [FuseOp.READ](mount, request) {
     const { fh, offset, size } = decodeReadIn(request.message);
-    return replyWith(mount.handles.get(fh).read(offset, size));
+    const data = readFile(mount.handles.get(fh), offset, size);
+    return asleep(data) ? data.then(lateReplyWith) : replyWith(data);
   },
 
   [FuseOp.WRITE](mount, request) {
     const { fh, offset, data } = decodeWriteIn(request.message);
-    const taken = mount.handles.get(fh).write(Buffer.from(data.subarray(0, PAGE_SIZE)), offset);
+    const taken = writeFile(mount.handles.get(fh), Buffer.from(data.subarray(0, PAGE_SIZE)), offset);
     if (!asleep(taken)) return u32Reply(newReply(FUSE_WRITE_OUT_SIZE), taken);
     return taken.then((count) => u32Reply(lateReply(FUSE_WRITE_OUT_SIZE), count));
   },

@@ -8,6 +8,7 @@
  */
 
 import { isDir, KernfsDir } from '../kernfs/dir.js';
+import { openFile, readFile, writeFile } from '../kernfs/fault.js';
 import { KernfsFile, type KernfsOpenFile, PAGE_SIZE } from '../kernfs/file.js';
 import { KernfsLink } from '../kernfs/link.js';
 import { type Iattr, type KernfsNode, S_IFMT, S_IFREG, type Stat } from '../kernfs/node.js';
@@ -109,11 +110,12 @@ export function nativeOps(root: KernfsDir, log: Log): Record<string, (...args: n
       reply(answer, () => {
         const file = nodeAt(path);
         if (!(file instanceof KernfsFile)) throw new KernelError(Errno.ENXIO);
-        const opened = file.open(flags);
-        if (flags & O_DIRECT) throw new KernelError(Errno.EINVAL);
-        if (flags & O_TRUNC) file.setattr({ size: 0 });
-        open.set(++lastFd, opened);
-        return [0, lastFd];
+        return after(openFile(file, flags), (opened): [number, number] => {
+          if (flags & O_DIRECT) throw new KernelError(Errno.EINVAL);
+          if (flags & O_TRUNC) file.setattr({ size: 0 });
+          open.set(++lastFd, opened);
+          return [0, lastFd];
+        });
       }),
 
     release: (_path: string, fd: number, answer: Answer) =>
@@ -125,16 +127,17 @@ export function nativeOps(root: KernfsDir, log: Log): Record<string, (...args: n
 
     // The buffer is libfuse's memory, and gone once the answer is given.
     read: (_path: string, fd: number, into: Buffer, length: number, offset: number, answer: Answer) =>
-      reply(answer, () => {
-        const data = fileOf(fd).read(offset, length);
-        into.set(data);
-        return [data.length];
-      }),
+      reply(answer, () =>
+        after(readFile(fileOf(fd), offset, length), (data): [number] => {
+          into.set(data);
+          return [data.length];
+        }),
+      ),
 
     write: (_path: string, fd: number, from: Buffer, length: number, offset: number, answer: Answer) =>
       reply(answer, () => {
         const data = Buffer.from(from.subarray(0, Math.min(length, PAGE_SIZE)));
-        return after(fileOf(fd).write(data, offset), (count): [number] => [count]);
+        return after(writeFile(fileOf(fd), data, offset), (count): [number] => [count]);
       }),
 
     truncate: (path: string, size: number, answer: Answer) => setattr(path, { size }, answer),

@@ -54,3 +54,10 @@ export function replyWith(body: Uint8Array): Reply {
   reply.set(body, REPLY_BODY);
   return reply;
 }
+
+/** The same, to be sent later. */
+export function lateReplyWith(body: Uint8Array): Reply {
+  const reply = lateReply(body.length);
+  reply.set(body, REPLY_BODY);
+  return reply;
+}

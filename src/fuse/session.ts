@@ -126,13 +126,15 @@ export class Session implements Mount {
   /** Serves requests until the file system is unmounted or the device is closed. */
   async serve(): Promise<void> {
     const { observers } = this.root.root;
-    observers.add(this.handles).add(this.cache);
+    const faults = { faultsChanged: () => this.#faultsChanged() };
+    observers.add(this.handles).add(this.cache).add(faults);
     if (this.#backings) observers.add(this.#backings);
     try {
       await this.device.receive((message) => this.handle(message));
     } finally {
       observers.delete(this.handles);
       observers.delete(this.cache);
+      observers.delete(faults);
       if (this.#backings) observers.delete(this.#backings);
       this.#greet();
     }
@@ -246,6 +248,19 @@ export class Session implements Mount {
    */
   #send(opcode: number, reply: Reply): void {
     if (opcode !== FuseOp.WRITE || this.#cleanCaches(reply)) this.device.send(reply);
+  }
+
+  /**
+   * Who has opened an attribute by way of its backing file reads on without us, and as long as they do, so does everybody
+   * who opens it. Where faults are to be seen, it gets a new number: the next who open it find another file.
+   */
+  #faultsChanged(): void {
+    const { faults } = this.root.root;
+    for (const file of faults ? (this.#backings?.files ?? []) : []) {
+      if (!file.parent || !this.handles.isOpen(file) || !faults!.covers(file, 'read')) continue;
+      for (const nodeid of this.nodes.numbersOf(file)) this.nodes.sleptOn(nodeid);
+      this.cache.forgetName(file.parent, file.name);
+    }
   }
 
   /** Something changed. Outside of a request, whatever else changes in the same turn goes with it. */

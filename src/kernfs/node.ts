@@ -11,6 +11,7 @@
 
 import { Errno, KernelError } from '../lib/errno.js';
 import type { KernfsDir } from './dir.js';
+import type { FileFaults } from './fault.js';
 import type { KernfsObserver } from './notify.js';
 import { Xattrs } from './xattr.js';
 
@@ -51,6 +52,8 @@ export const MAX_NON_LFS = 0x7fffffff;
 /** One tree of nodes: its clock, its inode numbers, and who watches it. */
 export interface KernfsRoot {
   readonly observers: Set<KernfsObserver>;
+  /** Faults of its files, while there are rules for any. */
+  faults: FileFaults | undefined;
   /** Milliseconds since the epoch, with a fraction. */
   now(): number;
   nextIno(): number;

@@ -18,4 +18,6 @@ export interface KernfsObserver {
   attributesChanged?(node: KernfsNode): void;
   /** The value of a file changed and its pollers are to be woken (sysfs_notify). */
   notified?(node: KernfsNode): void;
+  /** Other files may get faults than before. */
+  faultsChanged?(): void;
 }

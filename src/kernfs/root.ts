@@ -4,11 +4,13 @@
  */
 
 import { KernfsDir } from './dir.js';
+import type { FileFaults } from './fault.js';
 import type { KernfsRoot } from './node.js';
 import type { KernfsObserver } from './notify.js';
 
 class Root implements KernfsRoot {
   readonly observers = new Set<KernfsObserver>();
+  faults: FileFaults | undefined = undefined;
   #lastIno = 0;
 
   constructor(readonly now: () => number) {}

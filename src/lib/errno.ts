@@ -41,6 +41,8 @@ export const Errno = {
   ENOTEMPTY: 39,
   ELOOP: 40,
   ENODATA: 61,
+  ETIME: 62,
+  EPROTO: 71,
   EOVERFLOW: 75,
   EBADFD: 77,
   EUSERS: 87,
@@ -51,6 +53,9 @@ export const Errno = {
   ENOBUFS: 105,
   ENOTCONN: 107,
   ETIMEDOUT: 110,
+  ESTALE: 116,
+  EREMOTEIO: 121,
+  ECANCELED: 125,
 } as const;
 
 export type ErrnoName = keyof typeof Errno;

@@ -10,6 +10,7 @@
 
 import { debugfsCreateFile } from '../base/debugfs.js';
 import type { KernfsDir } from '../kernfs/dir.js';
+import { after } from '../lib/sleep.js';
 import { Attachment, parseAttachment } from './attachment.js';
 import type { Machine } from './machine.js';
 
@@ -28,14 +29,18 @@ export function addAttachFile(dir: KernfsDir, machine: Machine): void {
     store: () => {},
     open() {
       const own: Attachment[] = [];
+      let closed = false;
       return {
         show,
         store(text) {
-          const attachment = new Attachment(machine, parseAttachment(text));
-          attachments.add(attachment);
-          own.push(attachment);
+          return after(Attachment.start(machine, parseAttachment(text)), (attachment) => {
+            if (closed) return attachment.end();
+            attachments.add(attachment);
+            own.push(attachment);
+          });
         },
         release() {
+          closed = true;
           for (const attachment of own) {
             attachments.delete(attachment);
             attachment.end();

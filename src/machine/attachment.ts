@@ -7,6 +7,7 @@
 
 import { Errno, KernelError } from '../lib/errno.js';
 import { uuidIsValid } from '../lib/guid.js';
+import { after, asleep, eachInTurn, type Sleeps } from '../lib/sleep.js';
 import {
   IOMMU_IOAS_ALLOC,
   IOMMU_IOAS_MAP,
@@ -81,78 +82,113 @@ export class Attachment {
   readonly process: Process;
   /** Address of the guest's memory in the process; the guest sees it at 0. */
   readonly address: bigint;
-  /** Descriptor of the open device. */
-  readonly device: number;
+  #device = -1;
 
-  /**
-   * @throws ENODEV when there is no such device; EBUSY while somebody else has its group; what any of the steps fails with
-   */
-  constructor(
+  private constructor(
     readonly machine: Machine,
     readonly options: AttachmentOptions,
   ) {
-    const { uuid } = options;
-    for (const module of ['kvm_intel', 'vfio_iommu_type1']) machine.modprobe(module);
     this.process = machine.process();
-    try {
-      if (!this.process.exists(`/sys/bus/mdev/devices/${uuid}`)) throw new KernelError(Errno.ENODEV);
-      this.address = this.process.memory.map(options.memory);
-      const vfio = this.#createVm();
-      this.device = options.iommufd ? this.#openByIommufd(vfio) : this.#openByGroup(vfio);
-    } catch (error) {
-      this.process.exit();
+    this.address = this.process.memory.map(options.memory);
+  }
+
+  /**
+   * Attaches a VM; sleeps where a request does.
+   * @throws ENODEV when there is no such device; EBUSY while somebody else has its group; what any of the steps fails with
+   */
+  static start(machine: Machine, options: AttachmentOptions): Sleeps<Attachment> {
+    for (const module of ['kvm_intel', 'vfio_iommu_type1']) machine.modprobe(module);
+    const attachment = new Attachment(machine, options);
+    const failed = (error: unknown): never => {
+      attachment.end();
       throw error;
+    };
+    try {
+      const attached = eachInTurn(attachment.#steps(), (step) => step());
+      return asleep(attached) ? attached.then(() => attachment, failed) : attachment;
+    } catch (error) {
+      return failed(error);
     }
   }
 
-  /** @returns descriptor of the VFIO device of a new VM */
-  #createVm(): number {
-    const { process } = this;
-    const vm = process.ioctl(process.open('/dev/kvm', O_RDWR), KVM_CREATE_VM) as number;
-    const device = int32s(KVM_DEV_TYPE_VFIO, -1, 0);
-    process.ioctl(vm, KVM_CREATE_DEVICE, device);
-    return device.readInt32LE(4);
+  /** Descriptor of the open device. */
+  get device(): number {
+    return this.#device;
   }
 
-  #addToVm(vfio: number, fd: number): void {
+  /** Each step begins when the one before it is through. */
+  #steps(): Iterable<() => Sleeps<void>> {
+    const { process } = this;
+    const { uuid, iommufd } = this.options;
+    if (!process.exists(`/sys/bus/mdev/devices/${uuid}`)) throw new KernelError(Errno.ENODEV);
+    return iommufd ? this.#openByIommufd() : this.#openByGroup();
+  }
+
+  #ioctl(fd: number, request: number, arg: Buffer | number = 0): () => Sleeps<void> {
+    return () => after(this.process.ioctl(fd, request, arg), () => {});
+  }
+
+  /** Makes a VM and its VFIO device, whose descriptor `made` gets. */
+  *#createVm(made: (vfio: number) => void): Generator<() => Sleeps<void>> {
+    const { process } = this;
+    let vm = -1;
+    yield () =>
+      after(process.ioctl(process.open('/dev/kvm', O_RDWR), KVM_CREATE_VM), (fd) => {
+        vm = fd;
+      });
+    const device = int32s(KVM_DEV_TYPE_VFIO, -1, 0);
+    yield this.#ioctl(vm, KVM_CREATE_DEVICE, device);
+    made(device.readInt32LE(4));
+  }
+
+  #addToVm(vfio: number, fd: number): () => Sleeps<void> {
     const { process } = this;
     const data = process.memory.map(PAGE_SIZE);
     process.memory.write(data, int32s(fd));
     const add = Buffer.concat([int32s(0, 1), uint64s(1n, data)]);
-    process.ioctl(vfio, KVM_SET_DEVICE_ATTR, add);
-    process.munmap(data);
+    return this.#ioctl(vfio, KVM_SET_DEVICE_ATTR, add);
   }
 
-  #openByGroup(vfio: number): number {
+  *#openByGroup(): Generator<() => Sleeps<void>> {
     const { process, address } = this;
     const { uuid, memory } = this.options;
+    let vfio = -1;
+    yield* this.#createVm((fd) => {
+      vfio = fd;
+    });
     const number = process.readlink(`/sys/bus/mdev/devices/${uuid}/iommu_group`).split('/').pop();
     const group = process.open(`/dev/vfio/${number}`, O_RDWR);
     const container = process.open('/dev/vfio/vfio', O_RDWR);
-    process.ioctl(group, VFIO_GROUP_SET_CONTAINER, int32s(container));
-    process.ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
-    this.#addToVm(vfio, group);
+    yield this.#ioctl(group, VFIO_GROUP_SET_CONTAINER, int32s(container));
+    yield this.#ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
+    yield this.#addToVm(vfio, group);
     const map = Buffer.concat([int32s(32, READ_WRITE), uint64s(address, 0n, BigInt(memory))]);
-    process.ioctl(container, VFIO_IOMMU_MAP_DMA, map);
-    return process.ioctl(group, VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${uuid}\0`)) as number;
+    yield this.#ioctl(container, VFIO_IOMMU_MAP_DMA, map);
+    yield () =>
+      after(process.ioctl(group, VFIO_GROUP_GET_DEVICE_FD, Buffer.from(`${uuid}\0`)), (fd) => {
+        this.#device = fd;
+      });
   }
 
-  #openByIommufd(vfio: number): number {
+  *#openByIommufd(): Generator<() => Sleeps<void>> {
     const { process, address } = this;
     const { uuid, memory } = this.options;
+    let vfio = -1;
+    yield* this.#createVm((fd) => {
+      vfio = fd;
+    });
     const [name] = process.list(`/sys/bus/mdev/devices/${uuid}/vfio-dev`);
     const iommufd = process.open('/dev/iommu', O_RDWR);
-    const device = process.open(`/dev/vfio/devices/${name}`, O_RDWR);
-    this.#addToVm(vfio, device);
-    process.ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, int32s(16, 0, iommufd, 0));
+    this.#device = process.open(`/dev/vfio/devices/${name}`, O_RDWR);
+    yield this.#addToVm(vfio, this.#device);
+    yield this.#ioctl(this.#device, VFIO_DEVICE_BIND_IOMMUFD, int32s(16, 0, iommufd, 0));
     const alloc = int32s(12, 0, 0);
-    process.ioctl(iommufd, IOMMU_IOAS_ALLOC, alloc);
+    yield this.#ioctl(iommufd, IOMMU_IOAS_ALLOC, alloc);
     const ioas = alloc.readUInt32LE(8);
-    process.ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, int32s(12, 0, ioas));
+    yield this.#ioctl(this.#device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, int32s(12, 0, ioas));
     const flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE;
     const map = Buffer.concat([int32s(40, flags, ioas, 0), uint64s(address, BigInt(memory), 0n)]);
-    process.ioctl(iommufd, IOMMU_IOAS_MAP, map);
-    return device;
+    yield this.#ioctl(iommufd, IOMMU_IOAS_MAP, map);
   }
 
   /** The guest is gone, and with it every reference to the device. */

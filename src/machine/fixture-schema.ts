@@ -5,6 +5,7 @@
  */
 
 import * as z from 'zod';
+import { faultRule } from './fault-schema.js';
 import { plainDevice, rawNodes, repeat, sysPath } from './fixture-node.js';
 import { pci } from './fixture-pci.js';
 import { ap, css } from './fixture-s390.js';
@@ -119,6 +120,10 @@ export const fixtureSchema = z
       )
       .default([])
       .describe('Mediated devices that exist at boot.'),
+    faults: z
+      .array(faultRule)
+      .default([])
+      .describe('Rules of fault injection, in force before any module is loaded.'),
   })
   .describe('A host for mdevfs.');
 

@@ -17,9 +17,11 @@ import type { KernfsDir } from '../kernfs/dir.js';
 import { KernfsFile, O_WRONLY } from '../kernfs/file.js';
 import type { KernfsRoot } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import type { Sleeps } from '../lib/sleep.js';
+import { after, andThen, asleep, type Sleeps } from '../lib/sleep.js';
 import { pciBuiltin } from '../pci/bus.js';
 import { addAttachFile } from './attach-file.js';
+import { FaultRules } from './fault.js';
+import { addFaultFile } from './fault-file.js';
 import type { Fixture } from './fixture.js';
 import { at, buildHost } from './host.js';
 import { images } from './images.js';
@@ -62,6 +64,8 @@ export class Machine {
   readonly namespace: Namespace;
   /** `kernel/debug/mdevfs`: what a kernel has no file for. */
   readonly control: KernfsDir;
+  /** Rules of fault injection. */
+  readonly faults: FaultRules;
   #pids = FIRST_PID;
   readonly #definitions = new Map<string, ModuleDefinition>();
 
@@ -81,7 +85,9 @@ export class Machine {
     this.namespace.mount('sys', this.core.sysfs, SYSFS_MAGIC);
     this.namespace.setMagic(this.core.debugfs, DEBUGFS_MAGIC);
     this.namespace.mount('dev', this.core.devtmpfs.root, TMPFS_MAGIC, true);
-    this.control = this.#addControlFiles();
+    this.control = this.core.debugfs.addDir('mdevfs');
+    this.faults = new FaultRules(this.core, this.control);
+    this.#addControlFiles(this.control);
   }
 
   /**
@@ -97,6 +103,7 @@ export class Machine {
     const host = buildHost(machine.core, machine.iommu, fixture);
     if (host.pci) machine.loader.addBuiltin(pciBuiltin, host.pci);
     for (const definition of host.modules) machine.define(definition);
+    for (const rule of fixture.faults) machine.faults.add(rule);
     for (const entry of fixture.modules) {
       const { name, parameters } = typeof entry === 'string' ? { name: entry, parameters: {} } : entry;
       machine.modprobe(name, parameters);
@@ -107,21 +114,31 @@ export class Machine {
         machine.#echo(String(sriov.numVfs), `/sys/bus/pci/devices/${address}/sriov_numvfs`),
       );
     }
-    for (const { uuid, parent, type } of fixture.mdevs) machine.createMdev(parent, type, uuid);
+    for (const { uuid, parent, type } of fixture.mdevs) {
+      const made = machine.createMdev(parent, type, uuid);
+      // One that takes its time comes when it is ready, or not.
+      if (asleep(made))
+        made.catch((error: Error) => machine.core.log.print(`mdevfs: ${uuid}: ${error.message}`));
+    }
     machine.uevents.seqnum = fixture.seqnum;
     return machine;
   }
 
-  /** Makes a mediated device as a user would, through its type's `create`. */
-  createMdev(parent: string, type: string, uuid: string): void {
-    this.#echo(uuid, `/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`);
+  /** Makes a mediated device as a user would, through its type's `create`; sleeps where that does. */
+  createMdev(parent: string, type: string, uuid: string): Sleeps<void> {
+    return this.#echo(uuid, `/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`);
   }
 
-  #echo(text: string, path: string): void {
+  #echo(text: string, path: string): Sleeps<void> {
     const process = this.process();
     const fd = process.open(path, O_WRONLY);
-    process.write(fd, Buffer.from(text));
-    process.close(fd);
+    return after(
+      andThen(
+        () => process.write(fd, Buffer.from(text)),
+        () => process.exit(),
+      ),
+      () => {},
+    );
   }
 
   /** The tree to show at /sys. */
@@ -166,7 +183,7 @@ export class Machine {
 
   /** A new process on this machine. */
   process(credentials: Credentials = ROOT): Process {
-    return new Process(this.namespace, this.core.devts, this.#pids++, { credentials });
+    return new Process(this.namespace, this.core, this.#pids++, { credentials });
   }
 
   #definition(name: string): ModuleDefinition {
@@ -175,8 +192,7 @@ export class Machine {
     return definition;
   }
 
-  #addControlFiles(): KernfsDir {
-    const dir = this.core.debugfs.addDir('mdevfs');
+  #addControlFiles(dir: KernfsDir): void {
     debugfsCreateFile(dir, 'module', {
       mode: 0o600,
       show: () => this.loader.loaded.map((name) => `${name}\n`).join(''),
@@ -186,7 +202,7 @@ export class Machine {
     addAttachFile(dir, this);
     addLedgers(dir, this.loader);
     addUeventsFile(dir, this.uevents);
-    return dir;
+    addFaultFile(dir, this.faults, this.core.log);
   }
 
   /**

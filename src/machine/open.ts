@@ -7,10 +7,12 @@ import type { Devt } from '../base/chrdev.js';
 import { DeviceNode } from '../base/devtmpfs.js';
 import type { CharFile } from '../base/file.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
+import { faultOf, openFileNow } from '../kernfs/fault.js';
 import { KernfsFile, O_ACCMODE } from '../kernfs/file.js';
 import { KernfsLink } from '../kernfs/link.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { failWith } from '../lib/fault.js';
 import type { Namespace } from './namei.js';
 import {
   O_CLOEXEC,
@@ -60,9 +62,12 @@ export function openPath(
   // The superfluous bits of creation are not kept, as F_GETFL shows.
   const kept = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)) | O_LARGEFILE;
   if (isDir(node)) return new OpenFile(node, kept);
-  if (node instanceof DeviceNode) return new OpenFile(node, kept, undefined, openDevice(node.devt).get());
+  if (node instanceof DeviceNode) {
+    failWith(faultOf(node, 'open'));
+    return new OpenFile(node, kept, undefined, openDevice(node.devt).get());
+  }
   if (!(node instanceof KernfsFile)) throw new KernelError(Errno.ENXIO);
-  const file = new OpenFile(node, kept, node.open(flags));
+  const file = new OpenFile(node, kept, openFileNow(node, flags));
   if (flags & O_TRUNC) node.setattr({ size: 0 });
   return file;
 }

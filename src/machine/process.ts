@@ -8,14 +8,17 @@
  */
 
 import type { Devt } from '../base/chrdev.js';
-import type { DeviceNumbers } from '../base/devt.js';
+import type { DriverCore } from '../base/core.js';
 import { Eventfd } from '../base/eventfd.js';
+import type { DeviceCall } from '../base/fault.js';
 import type { Caller, CharFile } from '../base/file.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
+import { readFileNow, writeFile } from '../kernfs/fault.js';
 import { O_RDWR, PAGE_SIZE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../kernfs/file.js';
 import { FIRST_HASH } from '../kernfs/hash.js';
 import { MAX_NON_LFS, type Stat } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { type Fault, failWith, shortened, struck } from '../lib/fault.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import { DirectoryCalls } from './directory-calls.js';
 import type { Namespace } from './namei.js';
@@ -67,7 +70,7 @@ export class Process extends PathCalls implements Caller {
 
   constructor(
     namespace: Namespace,
-    readonly devices: DeviceNumbers,
+    readonly core: DriverCore,
     readonly pid: number,
     { credentials = ROOT, memory }: ProcessOptions = {},
   ) {
@@ -81,8 +84,8 @@ export class Process extends PathCalls implements Caller {
    * @param pid its number
    */
   fork(pid: number): Process {
-    const { namespace, devices, credentials } = this;
-    const child = new Process(namespace, devices, pid, { credentials, memory: this.memory.fork() });
+    const { namespace, core, credentials } = this;
+    const child = new Process(namespace, core, pid, { credentials, memory: this.memory.fork() });
     for (const [fd, file] of this.#files) child.#files.set(fd, reference(file));
     return child;
   }
@@ -103,7 +106,7 @@ export class Process extends PathCalls implements Caller {
     );
   }
 
-  readonly #openDevice = (devt: Devt): CharFile => this.devices.open(devt);
+  readonly #openDevice = (devt: Devt): CharFile => this.core.devts.open(devt);
 
   close(fd: number): void {
     const file = this.#file(fd);
@@ -120,8 +123,10 @@ export class Process extends PathCalls implements Caller {
    */
   ioctl(fd: number, request: number, arg: IoctlArgument = 0): Sleeps<number> {
     const file = this.#open(fd);
-    if (!file.device?.ioctl) return vfsIoctl(file, request);
-    return file.device.ioctl(request >>> 0, userPointer(arg, this.memory), this);
+    const { device } = file;
+    if (!device?.ioctl) return vfsIoctl(file, request);
+    const fault = this.#faultOf(file, 'ioctl', request >>> 0);
+    return struck(fault, () => device.ioctl!(request >>> 0, userPointer(arg, this.memory), this));
   }
 
   /**
@@ -138,6 +143,7 @@ export class Process extends PathCalls implements Caller {
     if (length === 0 || offset % PAGE_SIZE !== 0 || !(flags & MAP_SHARED))
       throw new KernelError(Errno.EINVAL);
     const { device } = file;
+    failWith(this.#faultOf(file, 'mmap'));
     const memory = file.device.mmap(offset, length);
     device.get();
     return this.memory.map(memory, undefined, { prot, unmapped: () => device.put() });
@@ -198,17 +204,36 @@ export class Process extends PathCalls implements Caller {
   }
 
   #readAt(file: OpenFile, length: number, offset: number): Uint8Array {
-    if (file.device) return file.device.read?.(Math.min(length, MAX_COUNT), offset) ?? einval();
+    if (file.device) return this.#readDevice(file, file.device, Math.min(length, MAX_COUNT), offset);
     if (!file.opened) throw new KernelError(Errno.EISDIR);
-    return file.opened.read(offset, Math.min(length, MAX_COUNT));
+    return readFileNow(file.opened, offset, Math.min(length, MAX_COUNT));
+  }
+
+  #readDevice(file: OpenFile, device: CharFile, length: number, offset: number): Uint8Array {
+    const fault = this.#faultOf(file, 'read');
+    failWith(fault);
+    return device.read?.(shortened(fault, length), offset) ?? einval();
+  }
+
+  #writeDevice(file: OpenFile, device: CharFile, data: Uint8Array, offset: number): Sleeps<number> {
+    const fault = this.#faultOf(file, 'write');
+    const bytes = data.subarray(0, shortened(fault, data.length));
+    return struck(fault, () => device.write?.(bytes, offset) ?? einval());
+  }
+
+  #faultOf(file: OpenFile, operation: DeviceCall['operation'], request?: number): Fault | undefined {
+    const { faults } = this.core;
+    if (!faults || !file.device) return undefined;
+    const path = file.device.name ?? this.namespace.pathOf(file.node);
+    return faults.call(file.device, { operation, path, ...(request !== undefined && { request }) });
   }
 
   /** @throws EBADF, ENODEV, and what the attribute's store throws */
   write(fd: number, data: Uint8Array): Sleeps<number> {
     const file = this.#writable(fd);
-    if (file.device) return file.device.write?.(data, file.position) ?? einval();
+    if (file.device) return this.#writeDevice(file, file.device, data, file.position);
     if (file.flags & O_APPEND) file.position = PAGE_SIZE;
-    return after(file.opened!.write(data, file.position), (count) => {
+    return after(writeFile(file.opened!, data, file.position), (count) => {
       file.position += count;
       return count;
     });
@@ -220,7 +245,7 @@ export class Process extends PathCalls implements Caller {
     // A sequence file gives up positioned writes unless it was opened for writing (seq_open, kernfs_fop_open).
     if (file.opened && !file.writable) throw new KernelError(Errno.ESPIPE);
     const { device, opened } = this.#writable(fd);
-    return device ? (device.write?.(data, offset) ?? einval()) : opened!.write(data, offset);
+    return device ? this.#writeDevice(file, device, data, offset) : writeFile(opened!, data, offset);
   }
 
   #writable(fd: number): OpenFile {

@@ -12,9 +12,11 @@ import { Part } from '../base/part.js';
 import { LinkTemplate } from '../kernfs/projection.js';
 import type { KernfsTemplate } from '../kernfs/template.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { delayed, struck } from '../lib/fault.js';
 import { kstrtoull } from '../lib/kstrtox.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import { AttributeGroup } from '../sysfs/group.js';
+import type { MdevParent } from './parent.js';
 import type { MdevType } from './type.js';
 
 const mdevGroups = [
@@ -91,10 +93,15 @@ export function mdevDeviceCreate(type: MdevType, uuid: string): Sleeps<void> {
   };
   try {
     const attached = deviceDriverAttach(parent.registeredDriver, mdev);
-    return attached ? attached.then(finish, undo) : finish();
+    return attached ? creating(parent, attached.then(finish, undo)) : finish();
   } catch (error) {
     return undo(error);
   }
+}
+
+function creating(parent: MdevParent, created: Promise<void>): Promise<void> {
+  parent.creating.add(created);
+  return created.finally(() => parent.creating.delete(created));
 }
 
 /**
@@ -131,7 +138,7 @@ function leave(mdev: MdevDevice): Sleeps<void> {
 /**
  * Removes the device when the text is a number other than 0. The file takes itself out first, so that of two writers
  * one removes the device.
- * @throws EINVAL when the text is no number
+ * @throws EINVAL when the text is no number; the errno of a fault
  */
 function removeStore(mdev: MdevDevice, text: string): Sleeps<void> {
   let value: bigint;
@@ -141,6 +148,9 @@ function removeStore(mdev: MdevDevice, text: string): Sleeps<void> {
     throw new KernelError(Errno.EINVAL);
   }
   if (value === 0n) return;
+  // In this kernel no driver can refuse. In older ones its remove could, and the file stayed with the device.
+  const fault = mdev.driver && mdev.core.faults?.remove(mdev);
+  if (fault?.errno !== undefined) return struck(fault, () => {});
   mdev.dir.hide('remove');
-  return mdevDeviceRemove(mdev);
+  return after(delayed(fault), () => mdevDeviceRemove(mdev));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { removeAnyway } from '../base/dd.js';
 import { devPrint } from '../base/dev-print.js';
 import type { Device } from '../base/device.js';
 import type { KernfsDir } from '../kernfs/dir.js';
@@ -19,6 +20,8 @@ export class MdevParent {
   /** Instances left when the core does the counting. */
   availableInstances: number;
   unregistering = false;
+  /** Creations that sleep; the parent stays until they are through (`unreg_sem`). */
+  readonly creating = new Set<Promise<void>>();
 
   constructor(
     readonly device: Device,
@@ -77,8 +80,11 @@ export function mdevUnregisterParent(parent: MdevParent): Sleeps<void> {
   devPrint(device, 'MDEV: Unregistering');
   parent.unregistering = true;
   parent.mdev.parents.removeLink(device);
-  const removed = eachInTurn(parent.devices, (mdev) =>
-    mdev.active ? mdevDeviceRemoveCommon(mdev) : undefined,
+  const created = parent.creating.size === 0 ? undefined : Promise.allSettled(parent.creating);
+  const removed = after<unknown, void>(created, () =>
+    eachInTurn(parent.devices, (mdev) =>
+      after(removeAnyway(mdev), () => (mdev.active ? mdevDeviceRemoveCommon(mdev) : undefined)),
+    ),
   );
   return after(removed, () => {
     for (const type of parent.types) type.remove();

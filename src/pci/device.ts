@@ -93,7 +93,7 @@ export class PciDevice extends NamedDevice {
   /** Lets drivers have it (`pci_bus_add_device`); unlike other buses' autoprobe, nothing switches this off. */
   attach(): void {
     this.matchDriver = true;
-    deviceAttach(this);
+    void deviceAttach(this);
   }
 
   protected override platformNotify(): void {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Device } from '../base/device.js';
 import { type Caller, CharFile, type UserPointer } from '../base/file.js';
 import { IommufdCtx } from '../iommu/iommufd-ctx.js';
 import { Errno, KernelError } from '../lib/errno.js';
@@ -46,6 +47,10 @@ export class VfioDeviceFile extends CharFile {
     super();
     this.name = group && 'anon_inode:[vfio-device]';
     if (!vdev.tryGet()) fail(Errno.ENODEV);
+  }
+
+  override get subject(): Device {
+    return this.vdev.device;
   }
 
   /**

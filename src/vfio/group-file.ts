@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Device } from '../base/device.js';
 import { type Caller, CharFile, type UserPointer } from '../base/file.js';
 import { IommufdCtx } from '../iommu/iommufd-ctx.js';
 import { Errno, KernelError } from '../lib/errno.js';
@@ -38,6 +39,10 @@ export class VfioGroupFile extends CharFile {
     super();
     if (group.opened || group.boundDevices > 0) fail(Errno.EBUSY);
     group.opened = this;
+  }
+
+  override get subject(): Device | undefined {
+    return this.group.vdev?.device;
   }
 
   /** Whether the group is in a container, or has an iommufd. */

@@ -48,9 +48,9 @@ export class IommufdUser {
   /** @param lockedLimit pages that the process may lock; without it, any number */
   constructor(lockedLimit?: number) {
     this.machine.modprobe('iommufd');
-    const { namespace, devices } = this.machine.process();
+    const { namespace, core } = this.machine.process();
     const memory = new ProcessMemory(lockedLimit);
-    this.process = new Process(namespace, devices, 4711, { memory });
+    this.process = new Process(namespace, core, 4711, { memory });
     this.memory.map(MEMORY_SIZE, MEMORY);
     this.fd = this.process.open('/dev/iommu', O_RDWR);
   }

@@ -134,5 +134,5 @@ t.test('an open group of a removed device keeps its minor, not its number', asyn
 
 t.test('a number that no driver answers for cannot be opened', async (t) => {
   const sh = shell();
-  t.throws(() => sh.process.devices.open({ major: 10, minor: 99 }), { code: 'ENXIO' });
+  t.throws(() => sh.process.core.devts.open({ major: 10, minor: 99 }), { code: 'ENXIO' });
 });
