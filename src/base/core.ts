@@ -18,6 +18,7 @@ import { Devtmpfs } from './devtmpfs.js';
 import type { DeviceFaults } from './fault.js';
 import { KernelLog } from './printk.js';
 import type { KernelProfile } from './profile.js';
+import type { Slot } from './slot.js';
 import { Uevents } from './uevent.js';
 import { VirtualDevices } from './virtual.js';
 
@@ -39,6 +40,8 @@ export class DriverCore {
   readonly devtmpfs: Devtmpfs;
   readonly chrdevs = new CharDeviceNumbers();
   readonly log = new KernelLog();
+  /** Places of hardware that can come and go, by the name of the device. */
+  readonly slots = new Map<string, Slot>();
   /** Faults of drivers and open devices, while there are rules for any. */
   faults: DeviceFaults | undefined = undefined;
 

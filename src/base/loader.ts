@@ -23,8 +23,13 @@ export class ModuleLoader {
    */
   constructor(
     readonly core: DriverCore,
-    readonly images: Readonly<Record<string, ModuleImage>> = {},
+    private images: Readonly<Record<string, ModuleImage>> = {},
   ) {}
+
+  /** Facts of more compiled modules; those that are known stay. */
+  addImages(images: Readonly<Record<string, ModuleImage>>): void {
+    this.images = { ...images, ...this.images };
+  }
 
   /** Makes a built-in part of the kernel available to every module. */
   addBuiltin<T>(definition: ModuleDefinition<T>, part: T): void {

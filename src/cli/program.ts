@@ -78,6 +78,28 @@ program
   });
 
 program
+  .command('plug')
+  .description('plug a parent that was unplugged, or a fixture, into the machine at DIR; see docs/hotplug.md')
+  .argument('<dir>', 'the mounted tree; /sys in mdevfs run')
+  .argument('<what>', 'name of a parent or of a fixture, or a JSON file')
+  .addHelpText('after', example('mdevfs plug /tmp/sys nvidia-t4'))
+  .action(async (dir: string, what: string) => {
+    const { plug } = await import('./plug.js');
+    process.exitCode = plug(dir, what);
+  });
+
+program
+  .command('unplug')
+  .description('unplug a parent with its devices; without a name, list the parents')
+  .argument('<dir>', 'the mounted tree; /sys in mdevfs run')
+  .argument('[name]', 'of the parent, of a PCI function, or of a fixture that was plugged in')
+  .addHelpText('after', example('mdevfs unplug /tmp/sys 0000:3b:00.0'))
+  .action(async (dir: string, name?: string) => {
+    const { unplug } = await import('./plug.js');
+    process.exitCode = unplug(dir, name);
+  });
+
+program
   .command('fault')
   .description('make operations fail, take long or give too little; see docs/faults.md')
   .argument('<dir>', 'the mounted tree; /sys in mdevfs run')

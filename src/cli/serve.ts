@@ -4,17 +4,16 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
 import { FuseNativeTransport } from '../fuse/fuse-native.js';
 import type { Mounted, Transport } from '../fuse/transport.js';
 import { isStartedDaemon, reportToStarter } from '../host/daemon.js';
 import { FuseTransport, umountAnyway } from '../host/mount.js';
 import { dropEmptyLog, dropRecord, startTime, takeRecord, updateRecord } from '../host/record.js';
 import { startUevents, type UeventSending } from '../host/uevents.js';
-import { FixtureError, parseFixture } from '../machine/fixture.js';
+import { FixtureError } from '../machine/fixture.js';
 import { Machine } from '../machine/machine.js';
-import { moduleNames } from '../machine/modules.js';
-import { asCommandError, CommandError, EXIT_USAGE, failure } from './error.js';
+import { asCommandError, CommandError, failure } from './error.js';
+import { commandErrorOf, packageFixture, readFixture } from './read-fixture.js';
 
 export type TransportName = 'fuse' | 'fuse-native';
 
@@ -47,13 +46,9 @@ export function outliveFaults(): void {
 /** @throws CommandError when the fixture or the machine has a fault */
 export function machineOf(file: string): Machine {
   try {
-    return Machine.fromFixture(parseFixture(readFileSync(file, 'utf8'), file, { modules: moduleNames }));
+    return Machine.fromFixture(readFixture(file), { fixtures: packageFixture });
   } catch (error) {
-    if (error instanceof FixtureError) {
-      // What only shows when the host is built does not know its file.
-      const faults = error.faults.map((fault) => (fault.startsWith(file) ? fault : `${file}: ${fault}`));
-      throw new CommandError(faults, EXIT_USAGE);
-    }
+    if (error instanceof FixtureError) throw commandErrorOf(file, error);
     if (isStartedDaemon()) log(`mdevfs: ${(error as Error).stack}`);
     throw failure(`fixture ${file}: the machine does not come up: ${(error as Error).message}`);
   }

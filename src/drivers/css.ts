@@ -12,6 +12,9 @@ import type { DriverCore } from '../base/core.js';
 import type { Device } from '../base/device.js';
 import { DeviceDriver } from '../base/driver.js';
 import { NamedDevice } from '../base/named-device.js';
+import { removeAnyway } from '../base/dd.js';
+import type { Slot } from '../base/slot.js';
+import { after, type Sleeps } from '../lib/sleep.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { cstring } from '../lib/kstrtox.js';
 import { AttributeGroup } from '../sysfs/group.js';
@@ -101,16 +104,49 @@ function match(device: Device, driver: DeviceDriver): boolean {
   return driverOverride === undefined || driverOverride === driver.name;
 }
 
+/** Where a subchannel is, or is to come back. */
+class SubchannelSlot implements Slot {
+  #subchannel: Subchannel | undefined;
+
+  constructor(readonly make: () => Subchannel) {
+    this.plug();
+  }
+
+  get occupied(): boolean {
+    return this.#subchannel?.inSysfs ?? false;
+  }
+
+  plug(): void {
+    this.#subchannel = this.make();
+    this.#subchannel.add();
+  }
+
+  unplug(): Sleeps<void> {
+    const subchannel = this.#subchannel!;
+    return after(removeAnyway(subchannel), () => subchannel.del());
+  }
+}
+
 /** The bus with its subchannels; those that are kept for no other driver are bound at once. */
 export class ChannelSubsystem {
   readonly bus: Bus;
+  readonly #css: Device;
 
   /** @throws EEXIST for a subchannel that is there twice */
-  constructor(core: DriverCore, subchannels: readonly SubchannelData[]) {
+  constructor(
+    readonly core: DriverCore,
+    subchannels: readonly SubchannelData[],
+  ) {
     this.bus = new Bus(core, 'css', { match, uevent: () => ['ST=0', 'MODALIAS=css:t0'] }).register();
     new DeviceDriver(this.bus, { name: 'io_subchannel' }).register();
-    const css = new NamedDevice(core, 'css0', {});
-    css.add();
-    for (const data of subchannels) new Subchannel(core, this.bus, css, data).add();
+    this.#css = new NamedDevice(core, 'css0', {});
+    this.#css.add();
+    for (const data of subchannels) this.add(data);
+  }
+
+  /** @throws EEXIST when there is one of that name */
+  add(data: SubchannelData): void {
+    const { core, bus } = this;
+    core.slots.set(data.id, new SubchannelSlot(() => new Subchannel(core, bus, this.#css, data)));
   }
 }

@@ -9,7 +9,8 @@ import { DeviceClass } from '../base/class.js';
 import type { Device } from '../base/device.js';
 import type { Module } from '../base/module.js';
 import { NamedDevice } from '../base/named-device.js';
-import { after, type Sleeps } from '../lib/sleep.js';
+import type { Slot } from '../base/slot.js';
+import { after, asleep, type Sleeps } from '../lib/sleep.js';
 import { mdevModule } from '../mdev/core.js';
 import {
   type MdevDriver,
@@ -24,13 +25,50 @@ import { type VfioCore, vfioModule } from '../vfio/core.js';
 /** The modules a sample driver depends on. */
 export const sampleDepends = [mdevModule, vfioModule];
 
+/** The card of a sample driver: the device and its registration as a parent, which go and come back together. */
+class SampleSlot implements Slot {
+  #plugged: { device: Device; parent: MdevParent } | undefined;
+  /** Set while a device of the card is in use that is to go. */
+  #leaving: Promise<void> | undefined;
+
+  constructor(
+    readonly add: () => Device,
+    readonly driver: RegisteredMdevDriver,
+    readonly types: readonly MdevType[],
+  ) {
+    this.plug();
+  }
+
+  get occupied(): boolean {
+    return this.#plugged !== undefined;
+  }
+
+  plug(): void {
+    const device = this.add();
+    this.#plugged = { device, parent: mdevRegisterParent(device, this.driver, this.types) };
+  }
+
+  unplug(): Sleeps<void> {
+    if (this.#leaving || !this.#plugged) return this.#leaving;
+    const { device, parent } = this.#plugged;
+    const gone = after(
+      after(mdevUnregisterParent(parent), () => device.del()),
+      () => {
+        this.#plugged = undefined;
+        this.#leaving = undefined;
+      },
+    );
+    if (asleep(gone)) this.#leaving = gone;
+    return gone;
+  }
+}
+
 export class SampleParent {
   readonly vfio: VfioCore;
   readonly major: number;
   readonly #registeredDriver: RegisteredMdevDriver;
   readonly #class: DeviceClass;
-  readonly #device: Device;
-  readonly #parent: MdevParent;
+  readonly #slot: SampleSlot;
 
   /**
    * @param name of the class, the device and the character device
@@ -38,29 +76,34 @@ export class SampleParent {
    */
   constructor(
     readonly module: Module,
-    name: string,
+    readonly name: string,
     driver: MdevDriver,
     types: readonly MdevType[],
-    started: (major: number) => void,
+    started: (major: number) => void = () => {},
   ) {
     const { core } = module;
     this.vfio = module.import(vfioModule);
     this.major = core.chrdevs.allocMajor(name);
     started(this.major);
     this.#registeredDriver = mdevRegisterDriver(module.import(mdevModule), driver, module);
-    this.#class = new DeviceClass(core, name).register();
-    this.#device = new NamedDevice(core, name, { class: this.#class });
-    this.#device.add();
-    this.#parent = mdevRegisterParent(this.#device, this.#registeredDriver, types);
+    const ownClass = new DeviceClass(core, name).register();
+    this.#class = ownClass;
+    const add = (): Device => {
+      const device = new NamedDevice(core, name, { class: ownClass });
+      device.add();
+      return device;
+    };
+    this.#slot = new SampleSlot(add, this.#registeredDriver, types);
+    core.slots.set(name, this.#slot);
   }
 
   /** Undoes the constructor; sleeps while a device is in use. */
   exit(): Sleeps<void> {
-    return after(mdevUnregisterParent(this.#parent), () =>
-      after(this.#device.del(), () => {
-        this.module.core.chrdevs.freeMajor(this.major);
-        return after(mdevUnregisterDriver(this.#registeredDriver), () => this.#class.unregister());
-      }),
-    );
+    const { core } = this.module;
+    core.slots.delete(this.name);
+    return after(this.#slot.unplug(), () => {
+      core.chrdevs.freeMajor(this.major);
+      return after(mdevUnregisterDriver(this.#registeredDriver), () => this.#class.unregister());
+    });
   }
 }

@@ -36,12 +36,20 @@ export class HostIommu implements PciNotifier {
     description: Fixture['iommu'],
     readonly place: (address: string) => IommuPlace,
   ) {
-    for (const { name, nodes } of description.units) this.#addUnit(host, name, nodes);
-    for (const { id, type, reservedRegions } of description.groups) {
-      const lines = reservedRegions.map((line) => `${line}\n`).join('');
-      this.#options.set(id, { type, reservedRegions: lines });
-    }
+    this.describe(host, description);
     this.#makeGroups();
+  }
+
+  /**
+   * Adds units that are not there, and tells what groups are like.
+   * @param offset of the numbers by which functions name these groups
+   */
+  describe(host: PlainHost, { units, groups }: Fixture['iommu'], offset = 0): void {
+    for (const { name, nodes } of units) if (!this.#units.has(name)) this.#addUnit(host, name, nodes);
+    for (const { id, type, reservedRegions } of groups) {
+      const lines = reservedRegions.map((line) => `${line}\n`).join('');
+      this.#options.set(offset + id, { type, reservedRegions: lines });
+    }
   }
 
   #addUnit(host: PlainHost, name: string, nodes: Fixture['iommu']['units'][number]['nodes']): void {

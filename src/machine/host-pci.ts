@@ -143,38 +143,57 @@ export function makePciBus(core: DriverCore, cpus: number, description: PciFixtu
   }).register();
 }
 
-/**
- * Puts host bridges and functions on the bus. Drivers that are part of the kernel bind at once.
- * @param notifiers told of every device, after firmware
- * @returns drivers that are modules
- */
-export function populatePciBus(
-  bus: PciBus,
-  host: PlainHost,
-  description: PciFixture,
-  notifiers: readonly PciNotifier[],
-): ModuleDefinition[] {
-  const descriptions = new Map(description.functions.map((each) => [each.address, each]));
-  bus.notifiers.push(new Surroundings(host, descriptions), ...notifiers);
-  for (const { bus: name, firmwareNode, parent, devices } of description.roots) {
-    const top: KernfsDir | undefined = parent === undefined ? undefined : host.device(belowSys(parent)).dir;
-    const root: Device = bus.addRoot(name, top);
-    if (firmwareNode !== undefined) addFirmwareNode(root, firmwareNode);
-    for (const child of devices) host.add(child, root);
+/** What stands on the bus of a host, and how more gets there. */
+export class PciHost {
+  /**
+   * @param descriptions what functions are, by address; grows with what is inserted
+   * @param notifiers told of every device, after firmware
+   */
+  constructor(
+    readonly bus: PciBus,
+    readonly host: PlainHost,
+    readonly descriptions: Map<string, PciFunctionFixture>,
+    notifiers: readonly PciNotifier[],
+  ) {
+    bus.notifiers.push(new Surroundings(host, descriptions), ...notifiers);
   }
-  for (const each of description.functions) bus.insert(functionOf(each));
-  bus.rescan();
-  const values: Values = (address) => descriptions.get(address)?.values ?? {};
-  const modules: ModuleDefinition[] = [];
-  for (const driver of description.drivers) {
-    const { module: name, builtin } = driver;
-    if (name !== undefined && !builtin) modules.push(driverModule(name, host, driver, values));
-    else {
-      const module = name === undefined ? undefined : BuiltinModule.named(host.core, name);
-      new HostPciDriver(bus, host, driver, values, module).register();
+
+  addRoots(roots: PciFixture['roots']): void {
+    for (const { bus: name, firmwareNode, parent, devices } of roots) {
+      const top: KernfsDir | undefined =
+        parent === undefined ? undefined : this.host.device(belowSys(parent)).dir;
+      const root: Device = this.bus.addRoot(name, top);
+      if (firmwareNode !== undefined) addFirmwareNode(root, firmwareNode);
+      for (const child of devices) this.host.add(child, root);
     }
   }
-  return modules;
+
+  /** Puts functions into their slots; a rescan finds them. */
+  insert(functions: readonly PciFunctionFixture[]): void {
+    for (const each of functions) {
+      this.descriptions.set(each.address, each);
+      this.bus.insert(functionOf(each));
+    }
+  }
+
+  /**
+   * Adds drivers. Those that are part of the kernel bind at once.
+   * @returns drivers that are modules
+   */
+  addDrivers(drivers: readonly PciDriverFixture[]): ModuleDefinition[] {
+    const { bus, host } = this;
+    const values: Values = (address) => this.descriptions.get(address)?.values ?? {};
+    const modules: ModuleDefinition[] = [];
+    for (const driver of drivers) {
+      const { module: name, builtin } = driver;
+      if (name !== undefined && !builtin) modules.push(driverModule(name, host, driver, values));
+      else {
+        const module = name === undefined ? undefined : BuiltinModule.named(host.core, name);
+        new HostPciDriver(bus, host, driver, values, module).register();
+      }
+    }
+    return modules;
+  }
 }
 
 function driverModule(

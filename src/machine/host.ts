@@ -14,17 +14,29 @@ import type { Iommu } from '../iommu/group.js';
 import { KernelError } from '../lib/errno.js';
 import type { PciBus } from '../pci/bus.js';
 import { type Fixture, FixtureError } from './fixture.js';
+import type { PciFixture, PciFunctionFixture } from './fixture-pci.js';
 import { formatPath, type Path } from './fixture-fault.js';
 import { PlainHost } from './host-device.js';
 import { HostIommu } from './host-iommu.js';
 import { BuiltinModule } from './host-module.js';
 import { belowSys, RawNodes } from './host-node.js';
-import { makePciBus, populatePciBus } from './host-pci.js';
+import { makePciBus, PciHost } from './host-pci.js';
 
 /** What a machine needs of its host. */
 export interface Host {
   /** For modules, as `pciBuiltin`; undefined on a host without PCI. */
   pci: PciBus | undefined;
+  /** What stands on it. */
+  pciHost: PciHost | undefined;
+  plain: PlainHost;
+  iommu: HostIommu;
+  /** PCI functions by address, those that are unplugged too. */
+  functions: Map<string, PciFunctionFixture>;
+  css: ChannelSubsystem | undefined;
+  /** Vendor drivers by their modules. */
+  vgpus: Map<string, Fixture['vgpus'][number]>;
+  /** How many fixtures were plugged in. */
+  plugged: number;
   /** Modules of the fixture: vendor drivers, and drivers of the host that are not part of the kernel. */
   modules: readonly ModuleDefinition[];
 }
@@ -41,17 +53,28 @@ export function buildHost(core: DriverCore, iommu: Iommu, fixture: Fixture): Hos
   for (const name of fixture.buses) plain.bus(name);
   for (const name of fixture.classes) plain.class(name);
   for (const [index, device] of fixture.devices.entries()) at(['devices', index], () => plain.add(device));
-  const places = new Map(fixture.pci?.functions.map((each) => [each.address, each]));
+  const functions = new Map<string, PciFunctionFixture>();
   const hostIommu = at(['iommu'], () => {
-    return new HostIommu(plain, iommu, fixture.iommu, (address) => places.get(address) ?? {});
+    return new HostIommu(plain, iommu, fixture.iommu, (address) => functions.get(address) ?? {});
   });
-  const drivers = at(['pci'], () => (pci ? populatePciBus(pci, plain, fixture.pci!, [hostIommu]) : []));
+  const pciHost = pci && new PciHost(pci, plain, functions, [hostIommu]);
+  const drivers = at(['pci'], () => (pciHost ? populate(pciHost, fixture.pci!) : []));
   const nodes = new RawNodes(core);
   for (const [path, node] of Object.entries(fixture.nodes)) {
     at(['nodes', path], () => nodes.addPath(belowSys(path), node));
   }
   const s390 = [...(fixture.ap ? [vfioApModule(fixture.ap)] : []), ...(css ? [vfioCcwModule(css)] : [])];
-  return { pci, modules: [...drivers, ...fixture.vgpus.map(vgpuModule), ...s390] };
+  const vgpus = new Map(fixture.vgpus.map((data) => [data.module, data]));
+  const modules = [...drivers, ...fixture.vgpus.map(vgpuModule), ...s390];
+  return { pci, pciHost, plain, iommu: hostIommu, functions, css, vgpus, plugged: 0, modules };
+}
+
+/** @returns drivers that are modules */
+function populate(pciHost: PciHost, { roots, functions, drivers }: PciFixture): ModuleDefinition[] {
+  pciHost.addRoots(roots);
+  pciHost.insert(functions);
+  pciHost.bus.rescan();
+  return pciHost.addDrivers(drivers);
 }
 
 /** Builds a part, and names its place when that fails. */

@@ -30,6 +30,8 @@ import { modules } from './modules.js';
 import { Namespace } from './namei.js';
 import { type Credentials, ROOT } from './permission.js';
 import { Process } from './process.js';
+import { type FixtureReader, Hotplug } from './hotplug.js';
+import { addHotplugFile } from './hotplug-file.js';
 import { addUeventsFile } from './uevents-file.js';
 
 /** include/uapi/linux/magic.h */
@@ -50,6 +52,8 @@ function logFile(root: KernfsRoot, log: KernelLog): KernfsFile {
 }
 
 export interface MachineOptions {
+  /** Fixtures that can be plugged in by name; undefined for a name that there is none of. */
+  fixtures?: FixtureReader;
   profile?: KernelProfile;
   /** Facts of compiled modules, by name. */
   images?: Readonly<Record<string, ModuleImage>>;
@@ -66,6 +70,8 @@ export class Machine {
   readonly control: KernfsDir;
   /** Rules of fault injection. */
   readonly faults: FaultRules;
+  /** Parents that come and go. */
+  readonly hotplug: Hotplug;
   #pids = FIRST_PID;
   readonly #definitions = new Map<string, ModuleDefinition>();
 
@@ -87,6 +93,7 @@ export class Machine {
     this.namespace.mount('dev', this.core.devtmpfs.root, TMPFS_MAGIC, true);
     this.control = this.core.debugfs.addDir('mdevfs');
     this.faults = new FaultRules(this.core, this.control);
+    this.hotplug = new Hotplug(this, options.fixtures);
     this.#addControlFiles(this.control);
   }
 
@@ -101,6 +108,7 @@ export class Machine {
       images: { ...images[fixture.kernel], ...fixture.moduleImages, ...options.images },
     });
     const host = buildHost(machine.core, machine.iommu, fixture);
+    machine.hotplug.host = host;
     if (host.pci) machine.loader.addBuiltin(pciBuiltin, host.pci);
     for (const definition of host.modules) machine.define(definition);
     for (const rule of fixture.faults) machine.faults.add(rule);
@@ -155,6 +163,11 @@ export class Machine {
     this.#definitions.set(definition.name, definition);
   }
 
+  /** Whether a module of that name can be loaded, or is. */
+  defines(name: string): boolean {
+    return this.#definitions.has(name);
+  }
+
   /**
    * Loads a module by name, with what it needs (`modprobe`).
    * @param parameters values by name, as text
@@ -203,6 +216,7 @@ export class Machine {
     addLedgers(dir, this.loader);
     addUeventsFile(dir, this.uevents);
     addFaultFile(dir, this.faults, this.core.log);
+    addHotplugFile(dir, this.hotplug);
   }
 
   /**

@@ -151,9 +151,30 @@ export class PciBus extends Bus {
     return root;
   }
 
+  /** Whether there is a bus `DOMAIN:BUS` on which a function could be found. */
+  hasBus(bus: string): boolean {
+    return this.#segments.has(bus);
+  }
+
   /** Puts a function into its slot. The kernel knows of it after the next {@link rescan}. */
   insert(pciFunction: PciFunction): void {
     this.functions.push(pciFunction);
+  }
+
+  /**
+   * Takes a function out of its slot, and what is behind it when it is a bridge.
+   * @returns the functions that are out, in the order of a scan; the kernel may still have their devices
+   */
+  eject(address: string): PciFunction[] {
+    const out = new Set<PciFunction>();
+    const buses = new Set<string>();
+    for (const each of this.functions) {
+      if (each.address !== address && !buses.has(each.bus)) continue;
+      out.add(each);
+      if (each.secondaryBus !== undefined) buses.add(each.secondaryBus);
+    }
+    this.functions.splice(0, this.functions.length, ...this.functions.filter((each) => !out.has(each)));
+    return [...out];
   }
 
   /** Finds what is new in the slots and lets drivers have it (`pci_rescan_bus`). */

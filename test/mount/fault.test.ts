@@ -7,8 +7,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { mdevfs, mountpoint, plain } from './command.js';
-import { noMounts } from './mounted.js';
+import { main, mdevfs, mountpoint, plain } from './command.js';
+import { noMounts, noNamespaces } from './mounted.js';
 
 const skip = noMounts() ?? false;
 const UUID = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001';
@@ -279,3 +279,26 @@ t.test('what the kernel reads by itself fails too, also while somebody has it op
     [failed, failed, 'vfio-pci\n'].join(''),
   );
 });
+
+t.test(
+  'in mdevfs run, faults and hot plug are at /sys',
+  { skip: skip || (noNamespaces() ?? false) },
+  async (t) => {
+    const command = `node=$0 main=$1 type=/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-1
+    $node $main fault /sys add op=read path=$type/available_instances errno=EIO times=1
+    for n in 1 2; do LC_ALL=C cat $type/available_instances; done 2>&1
+    $node $main unplug /sys ${GPU}; ls /sys/class/mdev_bus
+    $node $main plug /sys ${GPU}; ls /sys/class/mdev_bus /sys/class/mdev_bus/${GPU}/mdev_supported_types | head -n 5`;
+    const { stdout } = mdevfs('run', '--', 'bash', '-c', command, process.execPath, main);
+    const type = '/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-1';
+    t.equal(
+      stdout,
+      [
+        `1: op=read path=${type}/available_instances errno=EIO times=1 hits=0\n`,
+        `cat: ${type}/available_instances: Input/output error\n24\n`,
+        'mtty\n',
+        `/sys/class/mdev_bus:\n${GPU}\nmtty\n\n/sys/class/mdev_bus/${GPU}/mdev_supported_types:\n`,
+      ].join(''),
+    );
+  },
+);

@@ -1,0 +1,153 @@
+/**
+ * Hot plug: parents that come and go while the machine runs. What goes is what the kernel does when hardware is pulled:
+ * drivers let go, parents are unregistered with their devices, which waits while one is open. What comes back is new.
+ *
+ * * a PCI function leaves its slot, with all behind it when it is a bridge; a rescan does not find it
+ * * a subchannel leaves the channel subsystem
+ * * the card of a sample driver (mtty, mdpy, mbochs) leaves; its module stays, as that of a real card would
+ * * a fixture brings what it has that the machine has not
+ *
+ * Failures are errnos; the kernel log says what they are about.
+ * @module
+ */
+
+import { isDir } from '../kernfs/dir.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import { after, andThen, eachInTurn, type Sleeps } from '../lib/sleep.js';
+import { checkFixture, type Fixture, FixtureError } from './fixture.js';
+import { didYouMean } from './fixture-fault.js';
+import type { PciFunctionFixture } from './fixture-pci.js';
+import { buildHost, type Host } from './host.js';
+import { PciSlots } from './hotplug-pci.js';
+import { plugFixture } from './hotplug-fixture.js';
+import type { Machine } from './machine.js';
+
+export type FixtureReader = (name: string) => Fixture | undefined;
+
+const PARENTS = 'mdev_bus';
+
+export class Hotplug {
+  /** What the machine was built from; made when it is needed for a machine without a fixture. */
+  host: Host | undefined = undefined;
+  readonly #slots: PciSlots;
+  readonly #leaving = new Set<string>();
+  /** What fixtures brought, by their names. */
+  readonly #brought = new Map<string, readonly string[]>();
+
+  /** @param fixtures finds a fixture by its name */
+  constructor(
+    readonly machine: Machine,
+    readonly fixtures: FixtureReader = () => undefined,
+  ) {
+    this.#slots = new PciSlots(() => this.host?.pciHost);
+  }
+
+  /** Parents, and what could become one when it is plugged in: `NAME plugged`, `NAME leaving` or `NAME unplugged`. */
+  get lines(): string[] {
+    const { core } = this.machine;
+    const empty = [...core.slots].filter(([, { occupied }]) => !occupied).map(([name]) => name);
+    const unplugged = [...this.#slots.unplugged, ...empty].filter((name) => !this.#leaving.has(name));
+    const parents = [...this.#parents].filter((name) => !this.#leaving.has(name));
+    return [
+      ...parents.map((name) => `${name} plugged`),
+      ...[...this.#leaving].map((name) => `${name} leaving`),
+      ...unplugged.map((name) => `${name} unplugged`),
+    ].sort();
+  }
+
+  get #parents(): readonly string[] {
+    const dir = this.machine.core.class.find(PARENTS);
+    return dir && isDir(dir) ? dir.names() : [];
+  }
+
+  /** @throws always, and tells the log why */
+  refuse(errno: number, why: string): never {
+    this.machine.core.log.print(`mdevfs: hotplug: ${why}`);
+    throw new KernelError(errno);
+  }
+
+  /**
+   * Plugs in what was unplugged before, by the name of its device, or a fixture.
+   * @throws EEXIST when it is there, EBUSY while it is leaving, ENOENT when nothing has that name
+   */
+  add(name: string): Sleeps<void> {
+    if (this.#leaving.has(name)) this.refuse(Errno.EBUSY, `${name}: is still leaving; see holders`);
+    const slot = this.machine.core.slots.get(name);
+    if (slot) return slot.occupied ? this.refuse(Errno.EEXIST, `${name}: is there`) : slot.plug();
+    if (this.#slots.unplugged.includes(name)) return this.#slots.plug(name);
+    if (this.#slots.has(name)) {
+      if (this.#slots.isFound(name)) this.refuse(Errno.EEXIST, `${name}: is there`);
+      return this.#slots.rescan();
+    }
+    const fixture = this.#fixture(name);
+    if (!fixture) {
+      const names = [...this.#slots.unplugged, ...this.machine.core.slots.keys()];
+      return this.refuse(Errno.ENOENT, `${name}: neither unplugged nor a fixture${didYouMean(name, names)}`);
+    }
+    return this.addFixture(fixture);
+  }
+
+  #fixture(name: string): Fixture | undefined {
+    try {
+      return this.fixtures(name);
+    } catch (error) {
+      if (!(error instanceof FixtureError)) throw error;
+      return this.refuse(Errno.EINVAL, error.faults[0]!);
+    }
+  }
+
+  /**
+   * Adds what a fixture has and the machine has not: functions, subchannels, modules, devices, rules.
+   * @throws EEXIST when there is nothing like that, or something else is where it should be
+   */
+  addFixture(fixture: Fixture): Sleeps<void> {
+    const { core, iommu } = this.machine;
+    this.host ??= buildHost(core, iommu, checkFixture({ name: 'empty' }, 'empty'));
+    return after(plugFixture(this, this.host, this.#slots, fixture), (names) => {
+      this.#brought.set(fixture.name, [...new Set([...(this.#brought.get(fixture.name) ?? []), ...names])]);
+    });
+  }
+
+  /**
+   * Plugs in a PCI function, in place of one that was unplugged there.
+   * @throws EEXIST when its slot is taken; ENODEV without a bus for it
+   */
+  addFunction(description: PciFunctionFixture): Sleeps<void> {
+    const { address } = description;
+    const bus = address.slice(0, 7);
+    if (this.#slots.has(address) || this.#leaving.has(address))
+      this.refuse(Errno.EEXIST, `${address}: there is a function already; remove it first`);
+    if (!this.host?.pciHost?.bus.hasBus(bus)) this.refuse(Errno.ENODEV, `${address}: there is no bus ${bus}`);
+    return this.#slots.insert([description]);
+  }
+
+  /**
+   * Unplugs a parent, any PCI function, or what a fixture brought; sleeps while a device of it is open.
+   * @throws ENODEV when there is none of that name, EBUSY while it is leaving already
+   */
+  remove(name: string): Sleeps<void> {
+    if (this.#leaving.has(name)) this.refuse(Errno.EBUSY, `${name}: is leaving already; see holders`);
+    const slot = this.machine.core.slots.get(name);
+    if (slot?.occupied) return this.#leave(name, () => slot.unplug());
+    if (this.#slots.has(name)) return this.#leave(name, () => this.#slots.unplug(name));
+    const brought = this.#brought.get(name);
+    const there = brought?.filter((each) => this.#isThere(each)).reverse() ?? [];
+    if (there.length > 0)
+      return eachInTurn(there, (each) => (this.#isThere(each) ? this.remove(each) : undefined));
+    if (this.#parents.includes(name))
+      this.refuse(
+        Errno.EOPNOTSUPP,
+        `${name}: comes and goes with its module only; see kernel/debug/mdevfs/module`,
+      );
+    return this.refuse(Errno.ENODEV, `${name}: is no parent here${didYouMean(name, this.#parents)}`);
+  }
+
+  #isThere(name: string): boolean {
+    return this.machine.core.slots.get(name)?.occupied === true || this.#slots.has(name);
+  }
+
+  #leave(name: string, unplug: () => Sleeps<void>): Sleeps<void> {
+    this.#leaving.add(name);
+    return andThen(unplug, () => this.#leaving.delete(name));
+  }
+}

@@ -1,0 +1,264 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { asleep } from '../../src/lib/sleep.js';
+import { checkFixture, type FixtureInput } from '../../src/machine/fixture.js';
+import { Machine } from '../../src/machine/machine.js';
+import { errnoOf, fixtureFile } from '../pci/host.js';
+
+const UUID = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001';
+const GPU = '0000:3b:00.0';
+const HOTPLUG = '/sys/kernel/debug/mdevfs/hotplug';
+
+class Shell {
+  readonly machine: Machine;
+  readonly process;
+  readonly #events: string[] = [];
+
+  constructor(fixture: FixtureInput | string) {
+    const checked =
+      typeof fixture === 'string' ? fixtureFile(`fixtures/${fixture}.json`) : checkFixture(fixture, 'test');
+    this.machine = Machine.fromFixture(checked, {
+      fixtures: (name) =>
+        name === 'nvidia-t4' || name === 's390x' ? fixtureFile(`fixtures/${name}.json`) : undefined,
+    });
+    this.process = this.machine.process();
+    this.machine.uevents.subscribe(({ action, devpath, env }) => {
+      const state = env.find((variable) => variable.startsWith('MDEV_STATE='));
+      this.#events.push(`${action}@${devpath}${state ? ` ${state}` : ''}`);
+    });
+  }
+
+  write(path: string, text: string) {
+    const fd = this.process.open(path, 1);
+    try {
+      return this.process.write(fd, Buffer.from(text));
+    } finally {
+      this.process.close(fd);
+    }
+  }
+
+  plug(command: string) {
+    return this.write(HOTPLUG, command);
+  }
+
+  /** What a command is refused with, and the reason in the log. */
+  refused(command: string): [string | undefined, string] {
+    const errno = errnoOf(() => this.plug(command));
+    return [errno, this.machine.core.log.lines.at(-1)!.replace('mdevfs: hotplug: ', '')];
+  }
+
+  list(path: string): string[] {
+    return this.process.exists(path) ? [...this.process.list(path)].sort() : [];
+  }
+
+  get parents(): string[] {
+    return this.list('/sys/class/mdev_bus');
+  }
+
+  get file(): string {
+    const fd = this.process.open(HOTPLUG, 0);
+    const text = Buffer.from(this.process.read(fd, 65536)).toString();
+    this.process.close(fd);
+    return text;
+  }
+
+  takeEvents(): string[] {
+    return this.#events.splice(0);
+  }
+}
+
+t.test('a parent goes with its devices and comes back without, in the order of a kernel', async (t) => {
+  const sh = new Shell('default');
+  const [type] = sh.list(`/sys/class/mdev_bus/${GPU}/mdev_supported_types`);
+  sh.write(`/sys/class/mdev_bus/${GPU}/mdev_supported_types/${type}/create`, UUID);
+  const device = sh.process.realpath(`/sys/bus/pci/devices/${GPU}`).replace('/sys', '');
+  const others = sh.list('/sys/bus/pci/devices').filter((name) => name !== GPU);
+  t.equal(sh.file, `${GPU} plugged\nmtty plugged\n`);
+  sh.takeEvents();
+  sh.plug(`remove ${GPU}\n`);
+  t.strictSame(sh.takeEvents(), [
+    `remove@${device}/${UUID}/vfio-dev/vfio0`,
+    'remove@/devices/virtual/vfio/3',
+    `unbind@${device}/${UUID}`,
+    `remove@${device}/${UUID}`,
+    `change@${device} MDEV_STATE=unregistered`,
+    `unbind@${device}`,
+    `remove@${device}`,
+  ]);
+  t.strictSame(sh.parents, ['mtty']);
+  t.equal(sh.file, `${GPU} unplugged\nmtty plugged\n`);
+  sh.write('/sys/bus/pci/rescan', '1');
+  t.strictSame(sh.list('/sys/bus/pci/devices'), others, 'nothing is in the slot');
+  sh.plug(`add ${GPU}`);
+  t.strictSame(sh.takeEvents(), [
+    `add@${device}`,
+    `change@${device} MDEV_STATE=registered`,
+    `bind@${device}`,
+  ]);
+  t.strictSame(sh.parents, [GPU, 'mtty']);
+  t.strictSame(sh.list('/sys/bus/mdev/devices'), []);
+});
+
+t.test('what the kernel was told to forget stays in its slot', async (t) => {
+  const sh = new Shell('default');
+  sh.write(`/sys/bus/pci/devices/${GPU}/remove`, '1');
+  t.strictSame(sh.parents, ['mtty']);
+  sh.plug(`add ${GPU}`);
+  t.strictSame(sh.parents, [GPU, 'mtty']);
+  sh.write(`/sys/bus/pci/devices/${GPU}/remove`, '1');
+  sh.plug(`remove ${GPU}`);
+  sh.write('/sys/bus/pci/rescan', '1');
+  t.strictSame(sh.parents, ['mtty']);
+  t.equal(sh.file, `${GPU} unplugged\nmtty plugged\n`);
+});
+
+t.test('removal waits for who has a device open, and nothing else may happen there', async (t) => {
+  for (const [parent, type] of [
+    ['mtty', 'mtty-1'],
+    [GPU, undefined],
+  ] as const) {
+    const sh = new Shell('default');
+    const types = `/sys/class/mdev_bus/${parent}/mdev_supported_types`;
+    sh.write(`${types}/${type ?? sh.list(types)[0]}/create`, UUID);
+    const vm = sh.machine.process();
+    const attach = vm.open('/sys/kernel/debug/mdevfs/attach', 1);
+    vm.write(attach, Buffer.from(UUID));
+    const removed = sh.plug(`remove ${parent}`);
+    if (!asleep(removed)) return t.fail('should sleep');
+    t.match(sh.file, `${parent} leaving\n`);
+    t.notOk(sh.parents.includes(parent));
+    t.strictSame(sh.refused(`remove ${parent}`), ['EBUSY', `${parent}: is leaving already; see holders`]);
+    t.strictSame(sh.refused(`add ${parent}`), ['EBUSY', `${parent}: is still leaving; see holders`]);
+    vm.close(attach);
+    await removed;
+    t.match(sh.file, `${parent} unplugged\n`);
+    sh.plug(`add ${parent}`);
+    t.ok(sh.parents.includes(parent));
+  }
+});
+
+t.test("a sample's card goes and its module stays; either may go first", async (t) => {
+  const sh = new Shell('samples');
+  const before = sh.list('/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-1');
+  sh.plug('remove mtty');
+  t.ok(sh.process.exists('/sys/module/mtty'));
+  t.notOk(sh.process.exists('/sys/devices/virtual/mtty'));
+  sh.plug('add mtty');
+  t.strictSame(sh.list('/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-1'), before);
+  sh.write('/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-1/create', UUID);
+  sh.plug('remove mtty');
+  t.strictSame(sh.list('/sys/bus/mdev/devices'), []);
+  sh.machine.rmmod('mtty');
+  t.notOk(sh.process.exists('/sys/class/mtty'));
+  t.strictSame(sh.refused('add mtty'), ['ENOENT', 'mtty: neither unplugged nor a fixture']);
+  sh.machine.modprobe('mtty');
+  t.ok(sh.parents.includes('mtty'));
+});
+
+t.test('a subchannel goes and comes', async (t) => {
+  const sh = new Shell('s390x');
+  const subchannel = sh.parents.find((name) => name !== 'matrix')!;
+  sh.takeEvents();
+  const dir = sh.process.realpath(`/sys/bus/css/devices/${subchannel}`).replace('/sys', '');
+  sh.plug(`remove ${subchannel}`);
+  t.notOk(sh.parents.includes(subchannel));
+  t.strictSame(sh.takeEvents(), [`change@${dir} MDEV_STATE=unregistered`, `unbind@${dir}`, `remove@${dir}`]);
+  sh.plug(`add ${subchannel}`);
+  t.ok(sh.parents.includes(subchannel));
+  t.strictSame(sh.refused('remove matrix'), [
+    'EOPNOTSUPP',
+    'matrix: comes and goes with its module only; see kernel/debug/mdevfs/module',
+  ]);
+});
+
+t.test('a fixture is plugged into a machine that has nothing of it, by its name', async (t) => {
+  const sh = new Shell({ name: 'bare', modules: ['mtty'], iommu: { groups: [{ id: 0 }] } });
+  t.notOk(sh.process.exists('/sys/bus/pci'));
+  sh.takeEvents();
+  sh.plug('add nvidia-t4');
+  const gpus = sh.parents.filter((name) => name !== 'mtty');
+  t.ok(gpus.length > 0);
+  const events = sh.takeEvents();
+  t.ok(events.includes('add@/module/nvidia_vgpu_vfio'));
+  t.equal(events.filter((event) => event.endsWith('MDEV_STATE=registered')).length, gpus.length);
+  const group = sh.process.readlink(`/sys/bus/pci/devices/${gpus[0]}/iommu_group`).split('/').at(-1);
+  t.not(group, '0', "the machine's own group stays its own");
+  t.strictSame(sh.refused('add nvidia-t4'), [
+    'EEXIST',
+    'nvidia-t4: the machine has everything that is in it',
+  ]);
+  const functions = sh.list('/sys/bus/pci/devices');
+  sh.plug('remove nvidia-t4');
+  t.strictSame(sh.parents, ['mtty']);
+  t.strictSame(sh.list('/sys/bus/pci/devices'), []);
+  sh.plug('add nvidia-t4');
+  t.strictSame(sh.list('/sys/bus/pci/devices'), functions);
+  t.strictSame(sh.parents, [...gpus, 'mtty'].sort());
+});
+
+t.test('a machine without a fixture takes one too, and s390 hosts mix with others', async (t) => {
+  const sh = new Shell('default');
+  sh.plug('add s390x');
+  t.ok(sh.parents.includes('matrix'));
+  t.ok(sh.parents.includes('mtty'));
+  const bare = new Machine();
+  bare.hotplug.addFixture(fixtureFile('fixtures/nvidia-t4.json'));
+  t.ok(bare.process().exists('/sys/class/mdev_bus'));
+});
+
+t.test('JSON is plugged in, in pieces of any size', async (t) => {
+  const sh = new Shell({ name: 'bare' });
+  const text = readFileSync('fixtures/nvidia-t4.json', 'utf8');
+  const fd = sh.process.open(HOTPLUG, 1);
+  for (let at = 0; at < text.length; at += 1000) sh.process.write(fd, Buffer.from(text.slice(at, at + 1000)));
+  sh.process.close(fd);
+  t.ok(sh.parents.length > 0);
+  const [gpu] = sh.parents;
+  sh.plug(`remove ${gpu}`);
+  const was = fixtureFile('fixtures/nvidia-t4.json').pci!.functions.find(({ address }) => address === gpu)!;
+  const card = { ...was, revision: 'b7' };
+  sh.plug(`add ${JSON.stringify(card)}`);
+  t.strictSame(sh.parents, [gpu], 'another card in the same slot');
+  const revision = sh.process.open(`/sys/bus/pci/devices/${gpu}/revision`, 0);
+  t.equal(Buffer.from(sh.process.read(revision, 99)).toString(), '0xb7\n');
+  t.strictSame(sh.refused(JSON.stringify(card)), [
+    'EEXIST',
+    `${gpu}: there is a function already; remove it first`,
+  ]);
+});
+
+t.test('what cannot be is refused, and the log says why', async (t) => {
+  const sh = new Shell('default');
+  const refused: [string, string, string][] = [
+    ['remove 0000:3b:00.1', 'ENODEV', `0000:3b:00.1: is no parent here (did you mean "${GPU}"?)`],
+    [`add ${GPU}`, 'EEXIST', `${GPU}: is there`],
+    ['add mtty', 'EEXIST', 'mtty: is there'],
+    ['add nonsuch', 'ENOENT', 'nonsuch: neither unplugged nor a fixture'],
+    ['plug mtty', 'EINVAL', 'expected "add NAME", "remove NAME" or JSON, got "plug mtty"'],
+    ['remove', 'EINVAL', 'expected "add NAME", "remove NAME" or JSON, got "remove"'],
+    ['{"name": 5}', 'EINVAL', 'fixture: name: expected a string, got 5'],
+    ['{"name": "x",}', 'EINVAL', '1:14: expected a string in double quotes, closed on its line'],
+    ['{"address": "0000:3b:00.7"}', 'EINVAL', 'vendor: expected a string, got nothing'],
+    [
+      JSON.stringify({ address: '0000:77:00.0', vendor: '10de', device: '1eb8', class: '030200' }),
+      'ENODEV',
+      '0000:77:00.0: there is no bus 0000:77',
+    ],
+    [
+      JSON.stringify({
+        name: 'other',
+        pci: {
+          roots: [{ bus: '0000:3b' }],
+          functions: [{ address: GPU, vendor: '8086', device: '1234', class: '030000' }],
+        },
+      }),
+      'EEXIST',
+      `${GPU}: 10de:1eb8 is where 8086:1234 should be`,
+    ],
+  ];
+  for (const [command, errno, why] of refused) t.strictSame(sh.refused(command), [errno, why], command);
+  const fd = sh.process.open(HOTPLUG, 1);
+  sh.process.write(fd, Buffer.from('{"name": "half'));
+  sh.process.close(fd);
+  t.equal(sh.machine.core.log.lines.at(-1), 'mdevfs: hotplug: the JSON was not whole');
+});
