@@ -17,12 +17,18 @@ export { DeviceClass } from './base/class.js';
 // What a vendor driver is made of.
 export { Device } from './base/device.js';
 export type { ModuleDefinition, ModuleImage } from './base/module.js';
+export type { Module } from './base/module.js';
 export type { Uevent, UeventAction } from './base/uevent.js';
 export { ueventMessage } from './base/uevent.js';
 export { SampleParent, sampleDepends } from './drivers/sample-parent.js';
 export type { Stat } from './kernfs/node.js';
 export { Errno, KernelError } from './lib/errno.js';
+export { after, type Sleeps } from './lib/sleep.js';
+export type { Attachment, AttachmentOptions } from './machine/attachment.js';
+export type { FaultRules } from './machine/fault.js';
+export type { FaultRuleInput } from './machine/fault-schema.js';
 export { checkFixture, type Fixture, FixtureError, parseFixture } from './machine/fixture.js';
+export type { Hotplug } from './machine/hotplug.js';
 export { Machine, type MachineOptions } from './machine/machine.js';
 export type { Dirent, Process } from './machine/process.js';
 export { mdevModule } from './mdev/core.js';
@@ -42,3 +48,5 @@ export * as vfioIrq from './uapi/vfio-irq.js';
 export { vfioModule } from './vfio/core.js';
 export { VfioDevice } from './vfio/device.js';
 export type { VfioDeviceOps, VfioMigrationOps } from './vfio/device-ops.js';
+// What their requests have in common.
+export { getDeviceInfo, getRegionInfo, type Region } from './vfio/region.js';

@@ -72,12 +72,13 @@ export class SampleParent {
 
   /**
    * @param name of the class, the device and the character device
+   * @param driver of its devices, or what makes it of this object, which knows the VFIO core by then
    * @param started called when the major number is known
    */
   constructor(
     readonly module: Module,
     readonly name: string,
-    driver: MdevDriver,
+    driver: MdevDriver | ((sample: SampleParent) => MdevDriver),
     types: readonly MdevType[],
     started: (major: number) => void = () => {},
   ) {
@@ -85,7 +86,8 @@ export class SampleParent {
     this.vfio = module.import(vfioModule);
     this.major = core.chrdevs.allocMajor(name);
     started(this.major);
-    this.#registeredDriver = mdevRegisterDriver(module.import(mdevModule), driver, module);
+    const mdevDriver = typeof driver === 'function' ? driver(this) : driver;
+    this.#registeredDriver = mdevRegisterDriver(module.import(mdevModule), mdevDriver, module);
     const ownClass = new DeviceClass(core, name).register();
     this.#class = ownClass;
     const add = (): Device => {

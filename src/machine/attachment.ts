@@ -45,6 +45,13 @@ export interface AttachmentOptions {
 
 const units: Readonly<Record<string, number>> = { '': 1, K: 1024, M: MEGABYTE, G: 1024 * MEGABYTE };
 
+export const attachmentDefaults = (uuid: string): AttachmentOptions => ({
+  uuid,
+  vm: uuid,
+  memory: 64 * MEGABYTE,
+  iommufd: false,
+});
+
 /**
  * Reads `UUID [vm=NAME] [memory=SIZE] [iommufd]`; SIZE in bytes, or with K, M or G.
  * @throws EINVAL for anything else
@@ -52,7 +59,7 @@ const units: Readonly<Record<string, number>> = { '': 1, K: 1024, M: MEGABYTE, G
 export function parseAttachment(text: string): AttachmentOptions {
   const [uuid = '', ...words] = text.trim().split(/\s+/);
   if (!uuidIsValid(uuid)) throw new KernelError(Errno.EINVAL);
-  const options: AttachmentOptions = { uuid, vm: uuid, memory: 64 * MEGABYTE, iommufd: false };
+  const options = attachmentDefaults(uuid);
   for (const word of words) {
     const size = /^memory=(\d+)([KMG]?)$/.exec(word);
     if (word === 'iommufd') options.iommufd = true;

@@ -20,6 +20,7 @@ import { Errno, KernelError } from '../lib/errno.js';
 import { after, andThen, asleep, type Sleeps } from '../lib/sleep.js';
 import { pciBuiltin } from '../pci/bus.js';
 import { addAttachFile } from './attach-file.js';
+import { Attachment, type AttachmentOptions, attachmentDefaults } from './attachment.js';
 import { FaultRules } from './fault.js';
 import { addFaultFile } from './fault-file.js';
 import type { Fixture } from './fixture.js';
@@ -147,6 +148,15 @@ export class Machine {
       ),
       () => {},
     );
+  }
+
+  /**
+   * Attaches a VM to a mediated device, as `kernel/debug/mdevfs/attach` does, and gives its process, its memory and the
+   * open device. The device is in use until {@link Attachment.end}.
+   * @throws ENODEV when there is no such device; what any of the steps fails with
+   */
+  attach(uuid: string, options: Partial<AttachmentOptions> = {}): Sleeps<Attachment> {
+    return Attachment.start(this, { ...attachmentDefaults(uuid), ...options });
   }
 
   /** The tree to show at /sys. */

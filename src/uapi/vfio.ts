@@ -36,6 +36,7 @@ export const PAGE_SIZE = 4096;
 export const DEVICE_INFO_MINSZ = 16;
 export const VFIO_DEVICE_FLAGS_RESET = 1;
 export const VFIO_DEVICE_FLAGS_PCI = 2;
+export const VFIO_DEVICE_FLAGS_PLATFORM = 4;
 export const VFIO_DEVICE_FLAGS_CCW = 16;
 export const VFIO_DEVICE_FLAGS_AP = 32;
 
