@@ -15,9 +15,8 @@ import type { KernelLog } from '../base/printk.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { listFile } from './control-file.js';
-import type { FaultRules } from './fault.js';
-import { faultRule, type FaultRuleInput } from './fault-schema.js';
-import { describeIssues } from './fixture-fault.js';
+import { checkFaultRule, type FaultRules } from './fault.js';
+import { FixtureError } from './fixture.js';
 
 const NAME = 'fail';
 const numbers = ['delay', 'short', 'times', 'interval', 'probability', 'seed'];
@@ -57,13 +56,13 @@ function command(line: string, rules: FaultRules, log: KernelLog): () => void {
     const [key, value] = [word.slice(0, equals), word.slice(equals + 1)];
     rule[key] = numbers.includes(key) && /^[\d.]+$/.test(value) ? Number(value) : value;
   }
-  const checked = faultRule.safeParse(rule);
-  if (!checked.success) {
-    for (const issue of describeIssues(checked.error.issues, faultRule, rule).slice(1))
-      log.print(`mdevfs: ${NAME}: ${issue}`);
-    fail(Errno.EINVAL, describeIssues(checked.error.issues, faultRule, rule)[0]!);
+  try {
+    const checked = checkFaultRule(rule);
+    return () => void rules.add(checked);
+  } catch (error) {
+    if (!(error instanceof FixtureError)) throw error;
+    return fail(Errno.EINVAL, error.faults[0]!);
   }
-  return () => void rules.add(rule as FaultRuleInput);
 }
 
 const WORD = /\s*((?:[^\s"]|"(?:[^"\\]|\\.)*")+)/y;

@@ -17,10 +17,19 @@ import type { FileFaults, FileOperation } from '../kernfs/fault.js';
 import type { KernfsNode, KernfsRoot } from '../kernfs/node.js';
 import type { Fault } from '../lib/fault.js';
 import { FaultRule } from './fault-rule.js';
-import { type FaultOperation, type FaultRuleInput, faultRule } from './fault-schema.js';
+import { type FaultOperation, type FaultRuleData, type FaultRuleInput, faultRule } from './fault-schema.js';
+import { FixtureError } from './fixture.js';
+import { describeIssues } from './fixture-fault.js';
 
 const ofFiles: readonly FaultOperation[] = ['open', 'read', 'write'];
 const NONE: readonly FaultRule[] = [];
+
+/** @throws FixtureError for a rule that makes no sense, a line for each reason */
+export function checkFaultRule(rule: unknown): FaultRuleData {
+  const checked = faultRule.safeParse(rule);
+  if (!checked.success) throw new FixtureError(describeIssues(checked.error.issues, faultRule, rule));
+  return checked.data;
+}
 
 export class FaultRules implements FileFaults, DeviceFaults {
   readonly #rules = new Map<number, FaultRule>();
@@ -40,10 +49,11 @@ export class FaultRules implements FileFaults, DeviceFaults {
 
   /**
    * @returns the rule's number
-   * @throws ZodError for a rule that makes no sense
+   * @throws FixtureError for a rule that makes no sense
    */
   add(rule: FaultRuleInput): number {
-    const added = new FaultRule(++this.#lastId, faultRule.parse(rule));
+    const data = checkFaultRule(rule);
+    const added = new FaultRule(++this.#lastId, data);
     this.#rules.set(added.id, added);
     this.#changed();
     return added.id;

@@ -10,7 +10,6 @@
 import type { Devt } from '../base/chrdev.js';
 import type { DriverCore } from '../base/core.js';
 import { Eventfd } from '../base/eventfd.js';
-import type { DeviceCall } from '../base/fault.js';
 import type { Caller, CharFile } from '../base/file.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
 import { readFileNow, writeFile } from '../kernfs/fault.js';
@@ -18,8 +17,8 @@ import { O_RDWR, PAGE_SIZE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../k
 import { FIRST_HASH } from '../kernfs/hash.js';
 import { MAX_NON_LFS, type Stat } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import { type Fault, failWith, shortened, struck } from '../lib/fault.js';
 import { after, type Sleeps } from '../lib/sleep.js';
+import { DeviceCalls } from './device-calls.js';
 import { DirectoryCalls } from './directory-calls.js';
 import type { Namespace } from './namei.js';
 import { openPath } from './open.js';
@@ -59,13 +58,10 @@ function reference(file: OpenFile): OpenFile {
   return file;
 }
 
-function einval(): never {
-  throw new KernelError(Errno.EINVAL);
-}
-
 export class Process extends PathCalls implements Caller {
   readonly #files = new Map<number, OpenFile>();
   readonly directories: DirectoryCalls;
+  readonly #device: DeviceCalls;
   readonly memory: ProcessMemory;
 
   constructor(
@@ -76,6 +72,7 @@ export class Process extends PathCalls implements Caller {
   ) {
     super(namespace, credentials);
     this.memory = memory ?? new ProcessMemory(credentials.uid === 0 ? undefined : MEMLOCK_PAGES);
+    this.#device = new DeviceCalls(core, namespace);
     this.directories = new DirectoryCalls(namespace, credentials);
   }
 
@@ -125,8 +122,7 @@ export class Process extends PathCalls implements Caller {
     const file = this.#open(fd);
     const { device } = file;
     if (!device?.ioctl) return vfsIoctl(file, request);
-    const fault = this.#faultOf(file, 'ioctl', request >>> 0);
-    return struck(fault, () => device.ioctl!(request >>> 0, userPointer(arg, this.memory), this));
+    return this.#device.ioctl(file, device, request >>> 0, userPointer(arg, this.memory), this);
   }
 
   /**
@@ -143,8 +139,7 @@ export class Process extends PathCalls implements Caller {
     if (length === 0 || offset % PAGE_SIZE !== 0 || !(flags & MAP_SHARED))
       throw new KernelError(Errno.EINVAL);
     const { device } = file;
-    failWith(this.#faultOf(file, 'mmap'));
-    const memory = file.device.mmap(offset, length);
+    const memory = this.#device.mmap(file, device, offset, length);
     device.get();
     return this.memory.map(memory, undefined, { prot, unmapped: () => device.put() });
   }
@@ -204,34 +199,15 @@ export class Process extends PathCalls implements Caller {
   }
 
   #readAt(file: OpenFile, length: number, offset: number): Uint8Array {
-    if (file.device) return this.#readDevice(file, file.device, Math.min(length, MAX_COUNT), offset);
+    if (file.device) return this.#device.read(file, file.device, Math.min(length, MAX_COUNT), offset);
     if (!file.opened) throw new KernelError(Errno.EISDIR);
     return readFileNow(file.opened, offset, Math.min(length, MAX_COUNT));
-  }
-
-  #readDevice(file: OpenFile, device: CharFile, length: number, offset: number): Uint8Array {
-    const fault = this.#faultOf(file, 'read');
-    failWith(fault);
-    return device.read?.(shortened(fault, length), offset) ?? einval();
-  }
-
-  #writeDevice(file: OpenFile, device: CharFile, data: Uint8Array, offset: number): Sleeps<number> {
-    const fault = this.#faultOf(file, 'write');
-    const bytes = data.subarray(0, shortened(fault, data.length));
-    return struck(fault, () => device.write?.(bytes, offset) ?? einval());
-  }
-
-  #faultOf(file: OpenFile, operation: DeviceCall['operation'], request?: number): Fault | undefined {
-    const { faults } = this.core;
-    if (!faults || !file.device) return undefined;
-    const path = file.device.name ?? this.namespace.pathOf(file.node);
-    return faults.call(file.device, { operation, path, ...(request !== undefined && { request }) });
   }
 
   /** @throws EBADF, ENODEV, and what the attribute's store throws */
   write(fd: number, data: Uint8Array): Sleeps<number> {
     const file = this.#writable(fd);
-    if (file.device) return this.#writeDevice(file, file.device, data, file.position);
+    if (file.device) return this.#device.write(file, file.device, data, file.position);
     if (file.flags & O_APPEND) file.position = PAGE_SIZE;
     return after(writeFile(file.opened!, data, file.position), (count) => {
       file.position += count;
@@ -245,7 +221,7 @@ export class Process extends PathCalls implements Caller {
     // A sequence file gives up positioned writes unless it was opened for writing (seq_open, kernfs_fop_open).
     if (file.opened && !file.writable) throw new KernelError(Errno.ESPIPE);
     const { device, opened } = this.#writable(fd);
-    return device ? this.#writeDevice(file, device, data, offset) : writeFile(opened!, data, offset);
+    return device ? this.#device.write(file, device, data, offset) : writeFile(opened!, data, offset);
   }
 
   #writable(fd: number): OpenFile {

@@ -1,0 +1,57 @@
+/**
+ * System calls on open devices, with the faults that are meant for them. What cannot wait has no delays.
+ * @module
+ */
+
+import type { DriverCore } from '../base/core.js';
+import type { DeviceCall } from '../base/fault.js';
+import type { Caller, CharFile, UserPointer } from '../base/file.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import { type Fault, failWith, shortened, struck } from '../lib/fault.js';
+import type { Sleeps } from '../lib/sleep.js';
+import type { Namespace } from './namei.js';
+import type { OpenFile } from './open-file.js';
+
+function einval(): never {
+  throw new KernelError(Errno.EINVAL);
+}
+
+export class DeviceCalls {
+  constructor(
+    readonly core: DriverCore,
+    readonly namespace: Namespace,
+  ) {}
+
+  /** @throws what the device says */
+  ioctl(file: OpenFile, device: CharFile, request: number, arg: UserPointer, caller: Caller): Sleeps<number> {
+    return struck(this.#faultOf(file, device, { operation: 'ioctl', request }), () =>
+      device.ioctl!(request, arg, caller),
+    );
+  }
+
+  /** @throws EINVAL for a device that cannot be read */
+  read(file: OpenFile, device: CharFile, length: number, offset: number): Uint8Array {
+    const fault = this.#faultOf(file, device, { operation: 'read' });
+    failWith(fault);
+    return device.read?.(shortened(fault, length), offset) ?? einval();
+  }
+
+  /** @throws EINVAL for a device that cannot be written */
+  write(file: OpenFile, device: CharFile, data: Uint8Array, offset: number): Sleeps<number> {
+    const fault = this.#faultOf(file, device, { operation: 'write' });
+    const bytes = data.subarray(0, shortened(fault, data.length));
+    return struck(fault, () => device.write?.(bytes, offset) ?? einval());
+  }
+
+  /** @throws what the device says */
+  mmap(file: OpenFile, device: CharFile, offset: number, length: number): Uint8Array {
+    failWith(this.#faultOf(file, device, { operation: 'mmap' }));
+    return device.mmap!(offset, length);
+  }
+
+  #faultOf(file: OpenFile, device: CharFile, call: Omit<DeviceCall, 'path'>): Fault | undefined {
+    const { faults } = this.core;
+    if (!faults) return undefined;
+    return faults.call(device, { ...call, path: device.name ?? this.namespace.pathOf(file.node) });
+  }
+}
