@@ -13,7 +13,7 @@ import { vgpuModule } from '../drivers/vgpu.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { after, eachInTurn, type Sleeps } from '../lib/sleep.js';
 import { pciBuiltin } from '../pci/bus.js';
-import type { Fixture } from './fixture.js';
+import { type Fixture, FixtureError } from './fixture.js';
 import type { PciFixture, PciFunctionFixture } from './fixture-pci.js';
 import type { Host } from './host.js';
 import { makePciBus, PciHost } from './host-pci.js';
@@ -23,12 +23,16 @@ import type { PciSlots } from './hotplug-pci.js';
 /** Between the numbers by which the functions of two fixtures name their IOMMU groups. */
 const GROUPS_APART = 2 ** 20;
 
-/** @returns names of what came, by which it goes again */
+/**
+ * @param before what the fixture brought before, some of which may have gone
+ * @returns names of what came, by which it goes again
+ */
 export function plugFixture(
   hotplug: Hotplug,
   host: Host,
   slots: PciSlots,
   fixture: Fixture,
+  before: readonly string[],
 ): Sleeps<readonly string[]> {
   const { machine } = hotplug;
   const { core, loader } = machine;
@@ -38,10 +42,11 @@ export function plugFixture(
     .map((entry) => (typeof entry === 'string' ? { name: entry, parameters: {} } : entry))
     .filter(({ name }) => !loader.loaded.includes(name));
   const subchannels = (fixture.css?.subchannels ?? []).filter(({ id }) => !core.slots.has(id));
+  const cards = before.filter((name) => core.slots.get(name)?.occupied === false);
   const mdevs = fixture.mdevs.filter(
     ({ uuid }) => !machine.process().exists(`/sys/bus/mdev/devices/${uuid}`),
   );
-  if (functions.length + modules.length + subchannels.length + mdevs.length === 0)
+  if (functions.length + modules.length + subchannels.length + cards.length + mdevs.length === 0)
     hotplug.refuse(Errno.EEXIST, `${fixture.name}: the machine has everything that is in it`);
 
   const vgpus = newDrivers(hotplug, host, fixture);
@@ -61,8 +66,15 @@ export function plugFixture(
     for (const rule of fixture.faults) machine.faults.add(rule);
     for (const { name, parameters } of modules)
       tell(hotplug, `module ${name}`, () => machine.modprobe(name, parameters));
-    const made = eachInTurn(mdevs, ({ uuid, parent, type }) =>
-      tell(hotplug, uuid, () => machine.createMdev(parent, type, uuid)),
+    const plugged = eachInTurn(cards, (name) => core.slots.get(name)!.plug());
+    if (fixture.pci)
+      tell(hotplug, 'sriov_numvfs', () =>
+        machine.makeVirtualFunctions({ pci: { ...fixture.pci!, functions } }),
+      );
+    const made = after(plugged, () =>
+      eachInTurn(mdevs, ({ uuid, parent, type }) =>
+        tell(hotplug, uuid, () => machine.createMdev(parent, type, uuid)),
+      ),
     );
     return after(made, () => [
       ...functions.map(({ address }) => address),
@@ -134,6 +146,7 @@ function plugPci(
 /** Does a step, and tells the log about which one it was when it fails. */
 function tell(hotplug: Hotplug, what: string, step: () => Sleeps<void>): Sleeps<void> {
   const failed = (error: unknown): never => {
+    if (error instanceof FixtureError) return hotplug.refuse(Errno.EIO, error.faults[0]!);
     if (!(error instanceof KernelError)) throw error;
     return hotplug.refuse(error.errno, `${what}: ${error.code}`);
   };

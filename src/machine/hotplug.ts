@@ -103,8 +103,9 @@ export class Hotplug {
   addFixture(fixture: Fixture): Sleeps<void> {
     const { core, iommu } = this.machine;
     this.host ??= buildHost(core, iommu, checkFixture({ name: 'empty' }, 'empty'));
-    return after(plugFixture(this, this.host, this.#slots, fixture), (names) => {
-      this.#brought.set(fixture.name, [...new Set([...(this.#brought.get(fixture.name) ?? []), ...names])]);
+    const before = (this.#brought.get(fixture.name) ?? []).filter((name) => !this.#leaving.has(name));
+    return after(plugFixture(this, this.host, this.#slots, fixture, before), (names) => {
+      this.#brought.set(fixture.name, [...new Set([...before, ...names])]);
     });
   }
 
@@ -134,6 +135,7 @@ export class Hotplug {
     const there = brought?.filter((each) => this.#isThere(each)).reverse() ?? [];
     if (there.length > 0)
       return eachInTurn(there, (each) => (this.#isThere(each) ? this.remove(each) : undefined));
+    if (brought) this.refuse(Errno.ENODEV, `${name}: nothing of it is there that could be unplugged`);
     if (this.#parents.includes(name))
       this.refuse(
         Errno.EOPNOTSUPP,

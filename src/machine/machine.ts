@@ -117,12 +117,7 @@ export class Machine {
       const { name, parameters } = typeof entry === 'string' ? { name: entry, parameters: {} } : entry;
       machine.modprobe(name, parameters);
     }
-    for (const [index, { address, sriov }] of (fixture.pci?.functions ?? []).entries()) {
-      if (!sriov || sriov.numVfs === 0) continue;
-      at(['pci', 'functions', index, 'sriov', 'numVfs'], () =>
-        machine.#echo(String(sriov.numVfs), `/sys/bus/pci/devices/${address}/sriov_numvfs`),
-      );
-    }
+    machine.makeVirtualFunctions(fixture);
     for (const { uuid, parent, type } of fixture.mdevs) {
       const made = machine.createMdev(parent, type, uuid);
       // One that takes its time comes when it is ready, or not.
@@ -131,6 +126,19 @@ export class Machine {
     }
     machine.uevents.seqnum = fixture.seqnum;
     return machine;
+  }
+
+  /**
+   * Has physical functions make the virtual ones that a fixture says, through their `sriov_numvfs`.
+   * @throws FixtureError naming the function that cannot
+   */
+  makeVirtualFunctions({ pci }: Pick<Fixture, 'pci'>): void {
+    for (const [index, { address, sriov }] of (pci?.functions ?? []).entries()) {
+      if (!sriov || sriov.numVfs === 0) continue;
+      at(['pci', 'functions', index, 'sriov', 'numVfs'], () =>
+        this.#echo(String(sriov.numVfs), `/sys/bus/pci/devices/${address}/sriov_numvfs`),
+      );
+    }
   }
 
   /** Makes a mediated device as a user would, through its type's `create`; sleeps where that does. */

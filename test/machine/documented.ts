@@ -28,6 +28,7 @@ const SECTIONS: Record<string, string> = {
   '': 'The host',
   'moduleImages.*': '`moduleImages.NAME`',
   'mdevs.*': '`mdevs[]`',
+  'faults.*': '`faults[]`',
   iommu: '`iommu`',
   'vgpus.*': 'Vendor drivers: `vgpus[]`',
   'vgpus.*.types.*': '`types[]`',

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { asleep } from '../../src/lib/sleep.js';
 import { checkFixture, type FixtureInput } from '../../src/machine/fixture.js';
@@ -261,4 +261,30 @@ t.test('what cannot be is refused, and the log says why', async (t) => {
   sh.process.write(fd, Buffer.from('{"name": "half'));
   sh.process.close(fd);
   t.equal(sh.machine.core.log.lines.at(-1), 'mdevfs: hotplug: the JSON was not whole');
+});
+
+t.test('every fixture is plugged into an empty machine, goes, and comes back', async (t) => {
+  const names = readdirSync('fixtures')
+    .filter((file) => file !== 'schema.json')
+    .map((file) => file.replace('.json', ''));
+  const load = (name: string) => fixtureFile(`fixtures/${name}.json`);
+  const parentsOf = (machine: Machine): string[] => {
+    const process = machine.process();
+    return process.exists('/sys/class/mdev_bus') ? process.list('/sys/class/mdev_bus').sort() : [];
+  };
+  for (const name of names) {
+    const parents = parentsOf(Machine.fromFixture(load(name)));
+    const machine = new Machine({ fixtures: load });
+    machine.hotplug.add(name);
+    t.strictSame(parentsOf(machine), parents, name);
+    const stay = parents.filter((parent) => parent === 'matrix');
+    if (stay.length < parents.length) {
+      machine.hotplug.remove(name);
+      t.strictSame(parentsOf(machine), stay, `${name} unplugged`);
+      machine.hotplug.add(name);
+      t.strictSame(parentsOf(machine), parents, `${name} again`);
+    } else {
+      t.throws(() => machine.hotplug.remove(name), { code: 'ENODEV' });
+    }
+  }
 });
