@@ -4,7 +4,8 @@
  * @module
  */
 
-import { readdirSync, readlinkSync, realpathSync, statfsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MOUNT_SOURCE } from './mount.js';
 import { type MountEntry, mountAt } from './mountinfo.js';
@@ -52,7 +53,12 @@ export function mountpointState(dir: string): MountpointState {
   const mount = mountAt(dir);
   if (mount && mount.type !== `fuse.${MOUNT_SOURCE}`) return { kind: 'foreign', mount };
   if (mount && alive) return { kind: record.since ? 'served' : 'changing', record };
-  if (mount) return answers(dir) ? { kind: 'unrecorded' } : { kind: 'stale', record };
+  if (mount) {
+    const answer = answers(dir);
+    // Whoever has no record may be alive and busy.
+    const lives = answer ?? record === undefined;
+    return lives ? { kind: 'unrecorded' } : { kind: 'stale', record };
+  }
   if (alive) return { kind: 'changing', record };
   try {
     return { kind: 'free', entries: readdirSync(dir) };
@@ -64,14 +70,21 @@ export function mountpointState(dir: string): MountpointState {
   }
 }
 
-/** Asks what the kernel cannot answer by itself: it goes on giving out what it remembers of a dead mount. */
-function answers(dir: string): boolean {
-  try {
-    statfsSync(dir);
-    return true;
-  } catch {
-    return false;
-  }
+/** How long a mount may take to answer. */
+const ANSWER_MS = 2000;
+
+/**
+ * Asks what the kernel cannot answer by itself: it goes on giving out what it remembers of a dead mount. Another process
+ * asks, since a daemon that was killed and cannot end leaves a mount where one waits, until one is killed.
+ * @returns undefined when there is no answer
+ */
+function answers(dir: string): boolean | undefined {
+  const { status } = spawnSync('stat', ['-f', '--', dir], {
+    stdio: 'ignore',
+    timeout: ANSWER_MS,
+    killSignal: 'SIGKILL',
+  });
+  return status === null ? undefined : status === 0;
 }
 
 /** Processes that work in a directory or hold a file open below it, by name and number. */
