@@ -3,9 +3,18 @@
  * it: it is attached nowhere. Its files have the length of their text, and their pages stay in memory, so that a warm
  * read asks nobody.
  *
- * Closing asks nobody either (FOPEN_NOFLUSH). Files are open for a moment in this very process, when they are made known
- * to the kernel. If it is killed then, its end closes them, and waits for every answer that this would take: none may be
- * needed, since nobody is left to give it.
+ * No thread of this program may ever wait for an answer of this program: if it is killed then, the thread waits for
+ * ever, and with it the end of the process, which would end the connection. So:
+ *
+ * * Another process opens the files (host/backing-opener.ts).
+ * * Closing asks nobody, since files are open for a moment in this process too, when they are made known to the kernel.
+ *   The kernel no longer asks when FLUSH was ENOSYS once, and the other process has closed a file before this one gets any.
+ *   OPEN is ENOSYS in the same way: the kernel opens the file once more for each open of the attribute.
+ * * Names are never taken back, which takes the lock of the directory, and who opens a file holds that while
+ *   he waits for an answer. The kernel asks for a name each time. Names are used again, so it keeps few of them.
+ * * INVAL_INODE, of a file whose attribute is gone, waits for the lock of the page, and whoever reads a page that is not in
+ *   memory holds that. The page is brought in before anybody else can read the file; it is missing only when memory
+ *   was short.
  *
  * A file whose attribute is gone has the size of a page and no page: a read at any position in it is asked for, and
  * is ENODEV.
@@ -22,27 +31,26 @@ import {
   encodeAttrOut,
   encodeEntryOut,
   encodeInitOut,
-  encodeOpenOut,
   encodeOutHeader,
-  FOPEN_KEEP_CACHE,
-  FOPEN_NOFLUSH,
   FUSE_ATTR_OUT_SIZE,
   FUSE_ENTRY_OUT_SIZE,
   FUSE_INIT_OUT_SIZE,
   FUSE_KERNEL_MINOR_VERSION,
-  FUSE_OPEN_OUT_SIZE,
   FUSE_ROOT_ID,
   type FuseAttr,
   FuseOp,
 } from '../uapi/fuse.js';
 import type { BackingFile, BackingFiles } from './backing.js';
-import { cachedForAnHour } from './cache.js';
+import { cachedForAnHour, type Timeouts } from './cache.js';
 import type { FuseDevice } from './device.js';
 import { newReply, parseRequest, REPLY_BODY, type Reply, type Request, replyWith } from './request.js';
 
 function attributes(ino: number, mode: number, size: number): FuseAttr {
   return { ino, mode, size, nlink: 1, uid: 0, gid: 0, rdev: 0, atime: 0, mtime: 0, ctime: 0 };
 }
+
+/** A name is asked for each time, since it leads to another file the next time. */
+const namedOnce: Timeouts = { entry: 0, attr: cachedForAnHour.attr };
 
 const rootAttributes = attributes(FUSE_ROOT_ID, S_IFDIR | 0o500, 0);
 
@@ -82,7 +90,7 @@ export class BackingSession {
         const file = this.files.find(decodeName(message));
         if (!file) return Errno.ENOENT;
         const reply = newReply(FUSE_ENTRY_OUT_SIZE);
-        encodeEntryOut(reply, REPLY_BODY, file.nodeid, attributesOf(file), cachedForAnHour);
+        encodeEntryOut(reply, REPLY_BODY, file.nodeid, attributesOf(file), namedOnce);
         return reply;
       }
       case FuseOp.GETATTR: {
@@ -92,11 +100,6 @@ export class BackingSession {
         encodeAttrOut(reply, REPLY_BODY, file ? attributesOf(file) : rootAttributes, cachedForAnHour.attr);
         return reply;
       }
-      case FuseOp.OPEN: {
-        const reply = newReply(FUSE_OPEN_OUT_SIZE);
-        encodeOpenOut(reply, REPLY_BODY, 0, FOPEN_KEEP_CACHE | FOPEN_NOFLUSH);
-        return reply;
-      }
       case FuseOp.READ: {
         const file = this.files.get(nodeid);
         if (!file || file.gone) return Errno.ENODEV;
@@ -104,6 +107,7 @@ export class BackingSession {
         return replyWith(file.text.subarray(offset, offset + size));
       }
       default:
+        // OPEN and FLUSH too; the kernel then does without them from now on.
         return Errno.ENOSYS;
     }
   }

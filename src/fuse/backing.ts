@@ -9,15 +9,16 @@
  * read is asked for, and refused. A value that changes would have to be shown again at offset 0 and not
  * elsewhere; no page can tell those apart, so such attributes are read the long way.
  *
- * The kernel's rule: as long as a file is open by way of a backing file, every open must name the same one. So a backing
- * file is given back only while nobody has the attribute open. Files opened before it was there do not matter.
+ * The kernel's rule: as long as a file is open by way of a backing file, every open must name the same one, or is EIO. So
+ * a backing file is named from the first open on that finds the attribute closed: who opened it before, and
+ * was answered, may not have come as far as to take the answer. And it is given back only while nobody has the attribute open.
  * @module
  */
 
 import { type KernfsFile, showText } from '../kernfs/file.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import type { KernfsObserver } from '../kernfs/notify.js';
-import { invalEntry, invalInode } from './notification.js';
+import { invalInode } from './notification.js';
 
 /** How the kernel gets to know a backing file. */
 export interface BackingRegistry {
@@ -29,6 +30,8 @@ export interface BackingRegistry {
 /** What the backing mount holds. */
 export interface BackingFile {
   readonly nodeid: number;
+  /** Of the names, of which there are no more than files at the same time; the next file may get it. */
+  readonly slot: number;
   readonly text: Uint8Array;
   /** The attribute is gone: reads are ENODEV. */
   gone: boolean;
@@ -38,6 +41,8 @@ interface Backing extends BackingFile {
   readonly file: KernfsFile;
   /** The kernel's number; undefined while it is being made. */
   id: number | undefined;
+  /** Whether opens name it. */
+  named: boolean;
 }
 
 /** Each costs the kernel an inode and a page. */
@@ -48,6 +53,8 @@ export class BackingFiles implements KernfsObserver {
   /** By attribute, the one opened last at the end. */
   readonly #byFile = new Map<KernfsFile, Backing>();
   readonly #byNode = new Map<number, Backing>();
+  readonly #bySlot: (Backing | undefined)[] = [];
+  readonly #freeSlots: number[] = [];
   /** Attributes that were opened once. One that is opened again is worth a backing file. */
   readonly #opened = new WeakSet<KernfsFile>();
   #outdated: Buffer[] = [];
@@ -65,7 +72,7 @@ export class BackingFiles implements KernfsObserver {
   ) {}
 
   /**
-   * Notes that an attribute is opened.
+   * Notes that an attribute is about to be opened.
    * @returns number of the backing file that the open has to name, undefined for one without
    */
   opened(file: KernfsFile): number | undefined {
@@ -74,6 +81,8 @@ export class BackingFiles implements KernfsObserver {
     const backing = this.#byFile.get(file);
     if (backing) {
       if (backing.id === undefined) return undefined;
+      backing.named ||= !this.isOpen(file);
+      if (!backing.named) return undefined;
       this.#byFile.delete(file);
       this.#byFile.set(file, backing);
       return backing.id;
@@ -114,7 +123,7 @@ export class BackingFiles implements KernfsObserver {
 
   /** Finds a file of the backing mount by its name. */
   find(name: string): BackingFile | undefined {
-    return this.#byNode.get(Number(name));
+    return this.#bySlot[Number(name)];
   }
 
   get(nodeid: number): BackingFile | undefined {
@@ -130,13 +139,16 @@ export class BackingFiles implements KernfsObserver {
     const backing: Backing = {
       file,
       nodeid: ++this.#lastNode,
+      slot: this.#freeSlots.pop() ?? this.#bySlot.length,
       text: showText(file.ops),
       gone: false,
       id: undefined,
+      named: false,
     };
     this.#byFile.set(file, backing);
     this.#byNode.set(backing.nodeid, backing);
-    this.registry.register(String(backing.nodeid)).then(
+    this.#bySlot[backing.slot] = backing;
+    this.registry.register(String(backing.slot)).then(
       (id) => {
         backing.id = id;
         if (backing.gone) this.#drop(file);
@@ -164,7 +176,8 @@ export class BackingFiles implements KernfsObserver {
     if (backing.id === undefined && !this.#broken) return;
     this.#byFile.delete(file);
     this.#byNode.delete(backing.nodeid);
+    this.#bySlot[backing.slot] = undefined;
+    this.#freeSlots.push(backing.slot);
     if (backing.id !== undefined) this.registry.unregister(backing.id);
-    this.#outdated.push(invalEntry(ROOT, String(backing.nodeid)));
   }
 }

@@ -2,12 +2,13 @@
  * The mount that backing files lie in (fuse/backing-session.ts): made with fsopen(2) and fsmount(2), and attached
  * nowhere, so that it shows in no table of mounts and goes with its descriptor.
  *
- * Opening one of its files asks this very process, so opens and closes happen on threads of the pool.
+ * Opening one of its files asks this very process, so another one does it (backing-opener.ts). Closing asks nobody.
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { BackingRegistry } from '../fuse/backing.js';
+import { BackingOpener } from './backing-opener.js';
 import type { NativeCalls, NativeFunction } from './native.js';
 
 // The same on every architecture: asm-generic/unistd.h, linux/mount.h.
@@ -31,7 +32,7 @@ export class BackingMount implements BackingRegistry {
   readonly #mount: number;
   /** Descriptor of /dev/fuse of the mount that reads are passed through from. */
   readonly #user: number;
-  readonly #openat: NativeFunction;
+  readonly #opener: BackingOpener;
   readonly #close: NativeFunction;
   readonly #ioctl: NativeFunction;
 
@@ -44,7 +45,6 @@ export class BackingMount implements BackingRegistry {
     if (inUserNamespace()) throw new Error('a user namespace has no right to it');
     this.#calls = calls;
     this.#user = user;
-    this.#openat = calls.bind('int openat(int fd, const char *path, int flags)');
     this.#close = calls.bind('int close(int fd)');
     this.#ioctl = calls.bind('int ioctl(int fd, unsigned long request, void *argument)');
     this.fd = openSync('/dev/fuse', flags);
@@ -54,18 +54,18 @@ export class BackingMount implements BackingRegistry {
       closeSync(this.fd);
       throw error;
     }
+    this.#opener = new BackingOpener(calls, this.#mount);
   }
 
   async register(name: string): Promise<number> {
-    const file = await this.#inPool(this.#openat, this.#mount, name, constants.O_RDONLY);
-    if (file < 0) throw new Error(`a backing file does not open`);
+    const file = await this.#opener.open(name);
     try {
       const map = Buffer.alloc(FUSE_BACKING_MAP_SIZE);
       map.writeInt32LE(file, 0);
       const id = this.#ioctl(this.#user, FUSE_DEV_IOC_BACKING_OPEN, map);
       return this.#calls.checked('FUSE_DEV_IOC_BACKING_OPEN', id);
     } finally {
-      void this.#inPool(this.#close, file);
+      closeSync(file);
     }
   }
 
@@ -77,7 +77,9 @@ export class BackingMount implements BackingRegistry {
 
   /** Dissolves the mount; its descriptor {@link fd} belongs to who serves it. */
   async close(): Promise<void> {
-    await this.#inPool(this.#close, this.#mount);
+    await this.#opener.close();
+    // On a thread of the pool: the end of a mount may have to wait for answers of this very thread.
+    await new Promise<void>((resolve) => this.#close.async(this.#mount, () => resolve()));
   }
 
   #makeMount(): number {
@@ -99,12 +101,6 @@ export class BackingMount implements BackingRegistry {
     } finally {
       closeSync(context);
     }
-  }
-
-  #inPool(call: NativeFunction, ...args: unknown[]): Promise<number> {
-    return new Promise((resolve, reject) => {
-      call.async(...args, (error: Error | null, result: number) => (error ? reject(error) : resolve(result)));
-    });
   }
 }
 

@@ -85,18 +85,35 @@ t.test(
   'a constant that is opened again gets a backing file, and is passed through from then on',
   async (t) => {
     const { registry, open } = sample();
-    t.match(open('constant0'), { direct: true, backing: 0 });
+    const look = (name: string) => {
+      const opened = open(name);
+      opened.close();
+      return opened;
+    };
+    t.match(look('constant0'), { direct: true, backing: 0 });
     t.same(registry.registered, [], 'once may be all there is');
-    t.match(open('constant0'), { direct: true, backing: 0 });
+    t.match(look('constant0'), { direct: true, backing: 0 });
     t.equal(registry.registered.length, 1);
-    t.match(open('constant0'), { direct: true }, 'it is still being made');
+    t.match(look('constant0'), { direct: true }, 'it is still being made');
     t.equal(registry.registered.length, 1);
     registry.pending[0]!.resolve(77);
     await turn();
-    t.match(open('constant0'), { passes: true, direct: false, backing: 77 });
-    t.match(open('constant1'), { direct: true });
+    t.match(look('constant0'), { passes: true, direct: false, backing: 77 });
+    t.match(look('constant1'), { direct: true });
   },
 );
+
+t.test('a backing file is named when all are closed that were opened without it', async (t) => {
+  const { registry, open } = sample();
+  const opened = [open('constant0'), open('constant0')];
+  registry.pending[0]!.resolve(77);
+  await turn();
+  opened.push(open('constant0'));
+  t.match(opened[2], { direct: true }, 'the answer to an open before may be under way');
+  for (const { close } of opened) close();
+  t.match(open('constant0'), { passes: true, backing: 77 });
+  t.match(open('constant0'), { passes: true, backing: 77 }, 'and from then on by everybody');
+});
 
 t.test('a value is never passed through', async (t) => {
   const { registry, open } = sample();
@@ -108,6 +125,7 @@ t.test('the backing mount has the text, and refuses it once the attribute is gon
   const { twin, dir, registry, passThrough, open, backings } = sample();
   await passThrough('constant1', 5);
   const [name] = registry.registered;
+  const nodeid = backings().find(name!)!.nodeid;
   const device = new TwinDevice();
   let take!: (message: Buffer) => void;
   device.receive = (taker) => {
@@ -124,12 +142,14 @@ t.test('the backing mount has the text, and refuses it once the attribute is gon
     return device.replies.pop()!;
   };
   const read = (offset: number) =>
-    ask(FuseOp.READ, Number(name), u64(0), u64(offset), u32(4096), u32(0), u64(0), u32(0), u32(0));
+    ask(FuseOp.READ, nodeid, u64(0), u64(offset), u32(4096), u32(0), u64(0), u32(0), u32(0));
   t.equal(ask(FuseOp.INIT, 0, u32(7), u32(45), u32(0), u32(0)).error, 0);
-  t.equal(ask(FuseOp.OPEN, 2, u32(0), u32(0)).error, -Errno.ENOSYS, 'opened without asking');
+  for (const opcode of [FuseOp.OPEN, FuseOp.FLUSH])
+    t.equal(ask(opcode, nodeid, u32(0), u32(0)).error, -Errno.ENOSYS, 'opened and closed without asking');
   t.equal(ask(FuseOp.LOOKUP, 1, 'nonesuch').error, -Errno.ENOENT);
   const entry = ask(FuseOp.LOOKUP, 1, name!).body;
-  t.equal(Number(entry.readBigUInt64LE(0)), Number(name));
+  t.equal(Number(entry.readBigUInt64LE(0)), nodeid);
+  t.equal(Number(entry.readBigUInt64LE(16)), 0, 'the name is asked for each time');
   t.match(attr(entry, 40), { mode: 0o100400, size: 7 });
   t.equal(read(0).body.toString(), 'text 1\n');
   t.equal(read(5).body.toString(), '1\n');
@@ -138,14 +158,29 @@ t.test('the backing mount has the text, and refuses it once the attribute is gon
   const opened = open('constant1');
   dir.removeChild('constant1');
   await turn();
-  t.ok(twin.device.invalidations.includes(`INVAL_INODE ${name}`), 'its page is taken back');
+  t.ok(twin.device.invalidations.includes(`INVAL_INODE ${nodeid}`), 'its page is taken back');
   t.equal(read(0).error, -Errno.ENODEV);
-  t.match(attr(ask(FuseOp.GETATTR, Number(name), u64(0), u64(0)).body, 16), { size: 4096 });
+  t.match(attr(ask(FuseOp.GETATTR, nodeid, u64(0), u64(0)).body, 16), { size: 4096 });
   t.same(registry.unregistered, [], 'the kernel wants no other file while this one is open');
   opened.close();
   t.same(registry.unregistered, [5]);
-  t.ok(twin.device.invalidations.includes(`INVAL_ENTRY 1 ${name}`));
+  t.notOk(twin.device.invalidations.includes(`INVAL_ENTRY 1 ${name}`), 'nothing waits for the directory');
   t.equal(backings().size, 0);
+  t.equal(ask(FuseOp.LOOKUP, 1, name!).error, -Errno.ENOENT);
+});
+
+t.test('the next backing file gets the name of one that is gone, and is another file', async (t) => {
+  const { dir, registry, passThrough, backings } = sample();
+  await passThrough('constant0', 5);
+  const [name] = registry.registered;
+  const before = backings().find(name!)!.nodeid;
+  dir.removeChild('constant0');
+  await turn();
+  t.equal(backings().find(name!), undefined);
+  await passThrough('constant1', 6);
+  t.same(registry.registered, [name, name]);
+  t.equal(Buffer.from(backings().find(name!)!.text).toString(), 'text 1\n');
+  t.not(backings().find(name!)!.nodeid, before);
 });
 
 t.test('a constant that goes while its backing file is made has none', async (t) => {
