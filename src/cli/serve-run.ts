@@ -6,8 +6,9 @@
  */
 
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { openSync, writeFileSync } from 'node:fs';
 import { compose, listedModel } from '../host/compose.js';
+import { liveSkeletons } from '../host/compose-live.js';
 import { FuseTransport } from '../host/mount.js';
 import { FUSE_FD, places } from '../host/namespace-script.js';
 import { RealTree } from '../host/real-tree.js';
@@ -32,17 +33,24 @@ export async function serveRun(fixture: string, { uevents = false }: ServeRunOpt
   transport.prepare();
   const machine = machineOf(fixture);
   outliveFaults();
+  let live: string[];
   const mounting = async (): Promise<UnionView> => {
     await once(process.stdin, 'data');
     const real = new RealTree(SYS, machine.sysfs.root);
-    const { script, covered } = compose(real, listedModel(machine.sysfs), { ...places, sys: SYS });
-    writeFileSync(places.plan, script);
-    return new UnionView(real, new Set(covered));
+    const plan = compose(real, listedModel(machine.sysfs), { ...places, sys: SYS });
+    live = plan.live;
+    writeFileSync(places.plan, plan.script);
+    return new UnionView(real, new Set(plan.covered));
   };
   // The end of the namespace kills this process at any moment. One that has a file of its own mount open then, as backing
   // files are while they are made, waits for itself for ever, and the namespace with it.
   const options = { log, counts: machine.control, passthrough: false };
   const mounted = await transport.serveMounted(FUSE_FD, machine.sysfs, options, mounting);
+  // Of a FIFO that is opened for both, the open waits for nobody.
+  const channel = { request: openSync(places.request, 'r+'), answer: openSync(places.answer, 'r+') };
+  machine.sysfs.root.observers.add(
+    liveSkeletons(machine.sysfs, live!, channel, (announcement) => mounted.announce(announcement)),
+  );
   if (uevents)
     await startUevents(machine, { mounted, udev: true, udevControl: UDEV_CONTROL, log }).catch(
       (error: Error) => log(`mdevfs: ${error.message}; without them: --no-uevents`),

@@ -13,6 +13,8 @@ export interface Announcement {
   /** Descriptor that takes the message in one write(2). */
   readonly fd: number;
   readonly message: Buffer;
+  /** Descriptor that something is read from before anything else leaves; the one who takes the message may look at the tree. */
+  readonly answer?: number;
 }
 
 /** Nobody waits for an announcement, so one that is not taken is no fault of the change. */

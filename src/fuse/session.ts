@@ -283,7 +283,9 @@ export class Session implements Mount {
       return clean;
     }
     this.#announcements = [];
-    if (entries.length === 0 && this.notifier.idle) {
+    // This thread waits for no answer.
+    const isAnswered = announcements.some(({ answer }) => answer !== undefined);
+    if (entries.length === 0 && this.notifier.idle && !isAnswered) {
       for (const announcement of announcements) sendAnnouncement(announcement);
       return true;
     }

@@ -36,6 +36,8 @@ export interface Places {
   real: string;
   /** Where both are to be seen. */
   sys: string;
+  /** Where the skeleton of `devices` can be changed. */
+  devices: string;
 }
 
 export interface Composition {
@@ -43,6 +45,8 @@ export interface Composition {
   script: string;
   /** Directories below `sys` that are covered by a mount of the machine's own. */
   covered: string[];
+  /** Directories of the model in which new ones are to be mounted when they appear (compose-live.ts). */
+  live: string[];
 }
 
 const unions = ['class', 'bus', 'module', 'dev'];
@@ -50,11 +54,17 @@ const tmpfs = (path: string, mode: string): string =>
   `mount -n -t tmpfs -o mode=${mode},size=4m mdevfs ${quoted(path)} || exit\n`;
 const readonly = (path: string): string => `mount -n -o remount,bind,ro ${quoted(path)} || exit\n`;
 
-export function compose(real: Listed, model: Listed, { model: m, real: r, sys, table }: Places): Composition {
+export function compose(
+  real: Listed,
+  model: Listed,
+  { model: m, real: r, sys, table, devices }: Places,
+): Composition {
   const skeleton = new Skeleton();
   const covered: string[] = [];
   let before = tmpfs(`${sys}/devices`, '755');
-  let after = readonly(`${sys}/devices`);
+  const live = ['/devices'];
+  let after = `mount -n --bind ${quoted(`${sys}/devices`)} ${quoted(devices)} || exit\n`;
+  after += readonly(`${sys}/devices`);
 
   /** Puts one entry of a tree where it is in the other. */
   const place = (tree: Listed, root: string, path: string): void => {
@@ -90,6 +100,7 @@ export function compose(real: Listed, model: Listed, { model: m, real: r, sys, t
       continue;
     }
     skeleton.dir(sys + path);
+    live.push(path);
     const names = model.names(path);
     for (const child of names) place(model, m, `${path}/${child}`);
     const isDevice = model.kind(`${path}/uevent`) !== undefined;
@@ -109,13 +120,13 @@ export function compose(real: Listed, model: Listed, { model: m, real: r, sys, t
       continue;
     }
     // Not covered: when the machine removes one of them, the mount goes with its name.
-    const devices = model.names(path);
+    const own = model.names(path);
     for (const child of real.names(path)) {
       const device = `${path}/${child}`;
-      if (!devices.includes(child) && real.kind(`${device}/uevent`)) skeleton.bind(r + device, sys + device);
+      if (!own.includes(child) && real.kind(`${device}/uevent`)) skeleton.bind(r + device, sys + device);
     }
   }
-  return { script: `${before}${skeleton.script(table)}${after}`, covered };
+  return { script: `${before}${skeleton.script(table)}${after}`, covered, live };
 }
 
 /** Classes of the model that have no virtual devices of its own: the machine's are mounted. */

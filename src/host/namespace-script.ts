@@ -19,6 +19,8 @@
  *
  * The daemon's standard input is descriptor 5: the program passes `mounted` on to it.
  *
+ * What is mounted while the command runs is told by the daemon, see compose-live.ts.
+ *
  * When the program is gone, however it ended, descriptor 3 ends too, and the inner script kills everything.
  * @module
  */
@@ -37,6 +39,11 @@ export const places = {
   plan: '/run/mdevfs/compose',
   table: '/run/mdevfs/table',
   bashrc: '/run/mdevfs/bashrc',
+  /** The part of /sys in memory, where it can be changed while the command runs. */
+  devices: '/run/mdevfs/devices',
+  /** What is to be changed in it, and that it is, as FIFOs. */
+  request: '/run/mdevfs/request',
+  answer: '/run/mdevfs/answer',
 } as const;
 
 /** Number of the descriptor of /dev/fuse that the daemon inherits. */
@@ -91,7 +98,8 @@ try mount -n -t tmpfs -o mode=755 mdevfs /sys
 (
 ${run})
 try mount -n --move /sys /run
-mkdir -p ${places.model} ${places.real}
+mkdir -p ${places.model} ${places.real} ${places.devices}
+mkfifo -m 600 ${places.request} ${places.answer}
 ${freshSys ? fresh : ''}
 cat > ${places.inner} <<'INNER'
 ${innerScript}INNER
@@ -121,6 +129,18 @@ umount -n -l ${places.real}
   done <&3
   kill -s KILL -- -1
 ) &
+(
+  trap '' INT QUIT HUP TERM USR1 USR2
+  exec 3>&- <${places.request} >${places.answer}
+  while read -r what path; do
+    there="${places.devices}\${path#/devices}"
+    case $what in
+      placed) mkdir -p "$there" && mount -n --rbind "${places.model}$path" "/sys$path" ;;
+      gone) umount -n -l "/sys$path" && rmdir "$there" ;;
+    esac
+    echo
+  done
+) 2>/dev/null &
 cd "$PWD" 2>/dev/null
 export SYSTEMD_DEVICE_VERIFY_SYSFS=0
 sh -c 'echo "pid $$" >&3; exec 3>&-; exec "$@"' sh "$@"

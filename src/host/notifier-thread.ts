@@ -4,7 +4,7 @@
  * @module
  */
 
-import { writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { NotifierData, Post } from './notifier.js';
 import { NotifierClock } from './notifier-clock.js';
@@ -15,7 +15,9 @@ Error.stackTraceLimit = 0;
 const { clock: memory, port } = workerData as NotifierData;
 const clock = new NotifierClock(memory);
 
-function send({ fd, bytes, whole }: Post): void {
+const answered = new Uint8Array(64);
+
+function send({ fd, bytes, whole, answer }: Post): void {
   const view = new DataView(bytes.buffer);
   for (let at = 0; at < bytes.length; ) {
     const length = whole ? bytes.length : view.getUint32(at, true);
@@ -27,6 +29,7 @@ function send({ fd, bytes, whole }: Post): void {
     }
     at += length;
   }
+  if (answer !== undefined) readSync(answer, answered);
 }
 
 port.postMessage('runs');

@@ -26,6 +26,8 @@ export interface Post {
   bytes: Uint8Array;
   /** Whether the bytes are one message. Otherwise each message in it begins with its length. */
   whole: boolean;
+  /** Descriptor that something is read from afterwards. */
+  answer?: number | undefined;
 }
 
 /** Descriptors of /dev/fuse. */
@@ -58,10 +60,10 @@ export async function startNotifier(): Promise<NotifierThread> {
   // Neither keeps the process alive.
   worker.unref();
   port1.unref();
-  const send = (fd: number, messages: readonly Buffer[], whole: boolean): void => {
+  const send = (fd: number, messages: readonly Buffer[], whole: boolean, answer?: number): void => {
     // Memory of its own, that can change hands.
     const bytes = Uint8Array.from(Buffer.concat(messages));
-    const post: Post = { fd, bytes, whole };
+    const post: Post = { fd, bytes, whole, answer };
     port1.postMessage(post, [bytes.buffer]);
     clock.posted();
   };
@@ -72,8 +74,8 @@ export async function startNotifier(): Promise<NotifierThread> {
     post(messages, mount = 'tree') {
       send(to[mount]!, messages, false);
     },
-    announce({ fd, message }) {
-      send(fd, [message], true);
+    announce({ fd, message, answer }) {
+      send(fd, [message], true, answer);
     },
     get idle() {
       return clock.idle;

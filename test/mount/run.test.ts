@@ -133,6 +133,33 @@ t.test('devices are made and removed at the real path, and show everywhere at on
   t.end();
 });
 
+t.test(
+  'what is plugged in while the command runs is there when plug returns, and gone with unplug',
+  { skip },
+  (t) => {
+    const mdevfsHere = `${process.execPath} ${main}`;
+    const { status, stdout, stderr } = inside(
+      `${mdevfsHere} plug /sys nvidia-t4 && readlink -f /sys/class/mdev_bus/0000:3b:00.0 &&
+     echo ${uuid} > /sys/class/mdev_bus/0000:3b:00.0/mdev_supported_types/nvidia-222/create &&
+     readlink -f /sys/bus/mdev/devices/${uuid} && cat /sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/vendor &&
+     ${mdevfsHere} unplug /sys nvidia-t4 && ls /sys/class/mdev_bus && test ! -e /sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0 &&
+     ${mdevfsHere} plug /sys nvidia-t4 && cat /sys/class/mdev_bus/0000:3b:00.0/device`,
+      '-f',
+      'samples',
+    );
+    const device = '/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0';
+    t.same(
+      { status, stdout, stderr },
+      {
+        status: 0,
+        stdout: `${device}\n${device}/${uuid}\n0x10de\nmbochs\nmdpy\nmtty\n0x1eb8\n`,
+        stderr: '',
+      },
+    );
+    t.end();
+  },
+);
+
 t.test('attributes of real devices are written through, with the errno of the machine', { skip }, (t) => {
   const { stdout, stderr } = inside(`
     echo 4000 > /sys/class/net/lo/mtu; cat /sys/class/net/lo/mtu
