@@ -27,11 +27,19 @@ export function makedev({ major, minor }: Devt): number {
 export class CharDeviceNumbers {
   readonly #names = new Map<number, string>();
 
+  /** @param wanted majors that drivers get while those are free, by name */
+  constructor(readonly wanted: Readonly<Record<string, number>> = {}) {}
+
   /**
    * Registers a driver name for any free major (`alloc_chrdev_region`).
    * @throws EBUSY when all dynamic majors are taken
    */
   allocMajor(name: string): number {
+    const own = this.wanted[name];
+    if (own !== undefined && !this.#names.has(own)) {
+      this.#names.set(own, name);
+      return own;
+    }
     for (const [from, to] of [
       [254, 234],
       [511, 384],

@@ -30,6 +30,8 @@ export interface DriverCoreOptions {
   profile: KernelProfile;
   /** Milliseconds since the epoch, with a fraction. */
   now(): number;
+  /** Majors of character devices, by driver name, where they are not to be the next free ones. */
+  majors?: Readonly<Record<string, number>>;
 }
 
 export class DriverCore {
@@ -38,7 +40,7 @@ export class DriverCore {
   readonly now: () => number;
   readonly uevents: Uevents;
   readonly devtmpfs: Devtmpfs;
-  readonly chrdevs = new CharDeviceNumbers();
+  readonly chrdevs: CharDeviceNumbers;
   readonly log = new KernelLog();
   /** Places of hardware that can come and go, by the name of the device. */
   readonly slots = new Map<string, Slot>();
@@ -61,6 +63,7 @@ export class DriverCore {
   constructor(options: DriverCoreOptions) {
     this.profile = options.profile;
     this.now = options.now;
+    this.chrdevs = new CharDeviceNumbers(options.majors);
     this.uevents = new Uevents();
     this.devtmpfs = new Devtmpfs(options.now);
     this.sysfs = kernfsCreateRoot(options.now);

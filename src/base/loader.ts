@@ -40,6 +40,11 @@ export class ModuleLoader {
     return [...this.#loaded.keys()];
   }
 
+  /** The loaded modules, each after those that it needs. */
+  get modules(): readonly Module[] {
+    return [...this.#loaded.values()].map(({ module }) => module);
+  }
+
   /** What a loaded module exports; undefined while it is not loaded. */
   exportsOf<T>(definition: ModuleDefinition<T>): T | undefined {
     return this.#loaded.get(definition.name)?.exported as T | undefined;

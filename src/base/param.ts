@@ -55,6 +55,12 @@ export class ModuleParameters {
     return Number(this.get(name));
   }
 
+  /** Values that are not the initial ones, as text, by name. */
+  changed(): Record<string, string> {
+    const changed = this.declared.filter(({ name, initial }) => this.get(name) !== initial);
+    return Object.fromEntries(changed.map(({ name, type }) => [name, types[type].format(this.get(name))]));
+  }
+
   /** @throws EINVAL, ERANGE as the type's parser does */
   set(parameter: ModuleParameter, text: string): void {
     this.#values.set(parameter.name, types[parameter.type].parse(cstring(text)));

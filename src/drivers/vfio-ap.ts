@@ -21,6 +21,7 @@ import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import { type VfioCore, vfioModule } from '../vfio/core.js';
 import { ApConfig, type ApData } from './ap-config.js';
+import { formatApMask } from './ap-mask.js';
 import { vfioApAttributes } from './vfio-ap-attribute.js';
 import { MatrixMdev, vfioApOps } from './vfio-ap-device.js';
 import { Matrices } from './vfio-ap-matrix.js';
@@ -46,6 +47,11 @@ function mdevDriver(vfio: VfioCore, matrices: Matrices): MdevDriver {
     name: 'vfio_ap_mdev',
     deviceApi: 'vfio-ap',
     maxInstances: MAX_INSTANCES,
+    written(mdev) {
+      const { apm, aqm, adm } = (mdev.driverData as MatrixMdev).matrix.masks;
+      const isEmpty = apm === 0n && aqm === 0n && adm === 0n;
+      return isEmpty ? {} : { ap_config: [apm, aqm, adm].map(formatApMask).join(',') };
+    },
     devGroups: [vfioApAttributes((mdev) => (mdev.driverData as MatrixMdev).matrix)],
 
     probe(mdev) {

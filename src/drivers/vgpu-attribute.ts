@@ -18,7 +18,11 @@ export interface AttributeOwner<T> {
   fill(owner: T, text: string): string;
   /** What was written lasts as long as this object. */
   life(owner: T): object;
+  /** What was written, by that object and path. */
+  readonly written: Written;
 }
+
+export type Written = WeakMap<object, Map<string, string>>;
 
 const asAttribute = (attribute: string | VgpuAttribute): VgpuAttribute =>
   typeof attribute === 'string' ? { content: attribute, mode: '0444' } : attribute;
@@ -31,7 +35,7 @@ export function vgpuAttributeGroups<T>(
   kinds: readonly VgpuAttributes[],
   owner: AttributeOwner<T>,
 ): KernfsTemplate[] {
-  const written = new WeakMap<object, Map<string, string>>();
+  const { written } = owner;
   const groups = new Map<string, Map<string, Attribute<T>>>();
   for (const kind of kinds) {
     for (const [path, attribute] of Object.entries(kind)) {
@@ -58,7 +62,7 @@ function vgpuAttribute<T>(
   name: string,
   { mode }: VgpuAttribute,
   owner: AttributeOwner<T>,
-  written: WeakMap<object, Map<string, string>>,
+  written: Written,
 ): Attribute<T> {
   const bits = Number.parseInt(mode, 8);
   const attributeOf = (object: T) => asAttribute(owner.of(object)[path] ?? '');

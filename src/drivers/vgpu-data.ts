@@ -21,6 +21,8 @@ export type VgpuAttributes = Record<string, string | VgpuAttribute>;
 export interface VgpuTypeData {
   /** Second half of the directory's name. */
   name: string;
+  /** Parents that offer it, by address; all of them when not given. */
+  parents?: readonly string[] | undefined;
   prettyName?: string | undefined;
   description?: string | undefined;
   /** Devices that a parent may have, for policies that count by type. */

@@ -29,7 +29,7 @@ import { pciSriovConfigureSimple } from '../pci/sriov.js';
 import { type VfioCore, vfioModule } from '../vfio/core.js';
 import { VfioDevice } from '../vfio/device.js';
 import type { VfioDeviceOps } from '../vfio/device-ops.js';
-import { vgpuAttributeGroups } from './vgpu-attribute.js';
+import { vgpuAttributeGroups, type Written } from './vgpu-attribute.js';
 import type { VgpuData, VgpuTypeData } from './vgpu-data.js';
 import { VgpuDevice } from './vgpu-device.js';
 import { OneType, type VgpuCount, vgpuCount } from './vgpu-policy.js';
@@ -89,7 +89,7 @@ const fill = (text: string, values: Record<string, string | number>) =>
   text.replace(/\{(\w+)\}/g, (whole, key: string) => String(values[key] ?? whole));
 
 /** Attributes of devices: those of all, and those of each type. */
-function deviceGroups({ attributes, types }: VgpuData): KernfsTemplate[] {
+function deviceGroups({ attributes, types }: VgpuData, written: Written): KernfsTemplate[] {
   const byType = new Map(types.map((type) => [type, { ...attributes, ...type.attributes }]));
   return vgpuAttributeGroups<MdevDevice>([...byType.values()], {
     of: (mdev) => byType.get(typeOf(mdev).data)!,
@@ -101,12 +101,14 @@ function deviceGroups({ attributes, types }: VgpuData): KernfsTemplate[] {
         number: (mdev.driverData as Vgpu).number,
       }),
     life: (mdev) => mdev.driverData as Vgpu,
+    written,
   });
 }
 
 function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver {
   const { policy, types } = data;
-  const devGroups = deviceGroups(data);
+  const written: Written = new WeakMap();
+  const devGroups = deviceGroups(data, written);
   const vgpuTypeOf = ({ device }: VfioDevice) => (device as MdevDevice).mdevType as VgpuType;
   const ops: VfioDeviceOps = {
     name: data.mdevDriver,
@@ -137,6 +139,8 @@ function mdevDriver(data: VgpuData, vfio: VfioCore, module: Module): MdevDriver 
       vgpu.registerEmulatedIommuDev();
       mdev.driverData = vgpu;
     },
+
+    written: (mdev: MdevDevice) => Object.fromEntries(written.get(mdev.driverData as Vgpu) ?? []),
 
     remove(mdev: MdevDevice) {
       const vdev = mdev.driverData as Vgpu;
@@ -173,12 +177,14 @@ export class VgpuDriver {
         of: (type) => type.data.typeAttributes,
         fill: (type, text) => fill(text, { type: type.dir.name, parent: type.parent.device.name }),
         life: (type) => type,
+        written: new WeakMap(),
       },
     );
     this.#parentGroups = vgpuAttributeGroups<PciDevice>([parentAttributes], {
       of: () => parentAttributes,
       fill: (device, text) => fill(text, { parent: device.name }),
       life: (device) => device.driverData as MdevParent,
+      written: new WeakMap(),
     });
     const driver = mdevDriver(data, module.import(vfioModule), module);
     this.#mdevDriver = mdevRegisterDriver(module.import(mdevModule), driver, module);
@@ -200,7 +206,8 @@ export class VgpuDriver {
     if (policy.rule === 'onePerFunction' && device.sriov) return;
     const count = vgpuCount(policy, () => this.#gpu(device));
     const numbers = new Ida(1);
-    const vgpuTypes = types.map((type) => new VgpuType(type, count, numbers, this.#typeGroups));
+    const offered = types.filter(({ parents }) => parents?.includes(device.name) ?? true);
+    const vgpuTypes = offered.map((type) => new VgpuType(type, count, numbers, this.#typeGroups));
     try {
       device.driverData = mdevRegisterParent(device, this.#mdevDriver, vgpuTypes);
       for (const group of this.#parentGroups) device.dir.addTemplate(group);

@@ -128,7 +128,7 @@ export class Iommu {
   readonly groupsDir: KernfsDir;
   /** Groups by their number, as text. */
   readonly groups = new NumberedMap<IommuGroup>();
-  readonly #ids = new Ida();
+  readonly ids = new Ida();
 
   constructor(readonly core: DriverCore) {
     this.groupsDir = core.kernel.addDir('iommu_groups');
@@ -139,7 +139,7 @@ export class Iommu {
 
   /** Makes a group with the lowest free number (`iommu_group_alloc`). */
   allocGroup(options: IommuGroupOptions = {}): IommuGroup {
-    const group = new IommuGroup(this, this.#ids.alloc(), options);
+    const group = new IommuGroup(this, this.ids.alloc(), options);
     const name = String(group.id);
     this.groups.set(name, group);
     this.groupsDir.entryAdded(name);
@@ -150,7 +150,7 @@ export class Iommu {
     const name = String(group.id);
     this.groups.delete(name);
     this.groupsDir.entryRemoved(name);
-    this.#ids.free(group.id);
+    this.ids.free(group.id);
   }
 }
 

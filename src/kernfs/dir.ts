@@ -127,6 +127,21 @@ export class KernfsDir extends KernfsNode {
     return node;
   }
 
+  /**
+   * Puts a file or a link in the place of another, or of nothing. While it is there, a template does not make its entry
+   * of that name.
+   * @throws ENOENT when this directory was removed
+   * @throws EISDIR when there is a directory
+   */
+  cover<T extends KernfsNode>(node: T): T {
+    if (this.removed) throw new KernelError(Errno.ENOENT);
+    if (this.find(node.name) instanceof KernfsDir) throw new KernelError(Errno.EISDIR);
+    if (this.has(node.name)) this.drop_(node.name);
+    this.keep_(node);
+    this.entryAdded(node.name);
+    return node;
+  }
+
   addDir(name: string, owner?: unknown, mode?: number): KernfsDir {
     return this.add(new KernfsDir(this.root, name, owner, mode));
   }
@@ -184,6 +199,11 @@ export class KernfsDir extends KernfsNode {
     if (!template) throw new KernelError(Errno.ENOENT);
     this.templates_ = this.templates_.hiding(template, name);
     this.drop_(name);
+  }
+
+  /** Whether a template describes the name. */
+  isFromTemplate(name: string): boolean {
+    return this.templates_.findName(name, this.owner) !== undefined;
   }
 
   get isEmpty(): boolean {

@@ -8,7 +8,7 @@
  */
 
 import { Errno, KernelError } from '../lib/errno.js';
-import type { Sleeps } from '../lib/sleep.js';
+import { after, type Sleeps } from '../lib/sleep.js';
 import { KernfsNode, type KernfsRoot, S_IFREG } from './node.js';
 
 export const PAGE_SIZE = 4096;
@@ -163,7 +163,13 @@ export class KernfsOpenFile {
     file.assertActive();
     if (data.length === 0) return 0;
     const page = data.length > PAGE_SIZE ? data.subarray(0, PAGE_SIZE) : data;
-    return this.ops_.store!(page, offset);
+    const { observers } = file.root;
+    const taken = this.ops_.store!(page, offset);
+    if (observers.size === 0) return taken;
+    return after(taken, (count) => {
+      for (const observer of observers) observer.written?.(file);
+      return count;
+    });
   }
 
   /** Takes the present value as read, for a reader whose reads do not come here. */

@@ -16,6 +16,8 @@ export interface KernfsObserver {
   deactivated?(node: KernfsNode): void;
   /** Mode, owner or times of a node changed. */
   attributesChanged?(node: KernfsNode): void;
+  /** A file took what was written to it, and whoever wrote has not been told yet. */
+  written?(node: KernfsNode): void;
   /** The value of a file changed and its pollers are to be woken (sysfs_notify). */
   notified?(node: KernfsNode): void;
   /** Other files may get faults than before. */

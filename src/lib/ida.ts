@@ -12,6 +12,8 @@ export class Ida {
   #next: number;
   readonly #last: number;
   readonly #freed: number[] = [];
+  /** The id that the next {@link alloc} gives if it is free, as a machine that is put back asks for. */
+  wish: number | undefined = undefined;
 
   /**
    * @param first lowest id to give out
@@ -23,10 +25,13 @@ export class Ida {
   }
 
   /**
-   * The lowest free id.
+   * The lowest free id, or the one that was wished for.
    * @throws ENOSPC when all ids are in use
    */
   alloc(): number {
+    const { wish } = this;
+    this.wish = undefined;
+    if (wish !== undefined && this.#take(wish)) return wish;
     const id = this.#freed.length > 0 ? this.#pop() : this.#next;
     if (id === this.#next) {
       if (id > this.#last) throw new KernelError(Errno.ENOSPC);
@@ -38,6 +43,22 @@ export class Ida {
   free(id: number): void {
     if (id >= this.#next) throw new Error(`ida: ${id} is not allocated`);
     this.#push(id);
+  }
+
+  /** Takes one id, if it is free. */
+  #take(id: number): boolean {
+    if (id >= this.#next) {
+      if (id > this.#last) return false;
+      for (; this.#next < id; this.#next++) this.#push(this.#next);
+      this.#next++;
+      return true;
+    }
+    const at = this.#freed.indexOf(id);
+    if (at < 0) return false;
+    this.#freed.splice(at, 1);
+    // In order, which is a heap too.
+    this.#freed.sort((a, b) => a - b);
+    return true;
   }
 
   #push(id: number): void {

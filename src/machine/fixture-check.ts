@@ -178,11 +178,17 @@ function checkVgpus({ vgpus, pci }: Fixture, faults: Faults): void {
         `expected a name that no other PCI driver has, got "${vgpu.pciDriver}"`,
       );
     }
-    faults.unique(
-      [...path, 'types'],
-      'name',
-      vgpu.types.map(({ name }) => name),
+    // Types of the same name may be of different parents.
+    const named = vgpu.types.flatMap(({ name, parents = [''] }) =>
+      parents.map((parent) => `${parent} ${name}`),
     );
+    if (new Set(named).size < named.length || vgpu.types.every(({ parents }) => !parents)) {
+      faults.unique(
+        [...path, 'types'],
+        'name',
+        vgpu.types.map(({ name }) => name),
+      );
+    }
     const { policy } = vgpu;
     for (const [at, type] of vgpu.types.entries()) {
       const typePath = [...path, 'types', at];

@@ -34,12 +34,16 @@ export interface RawNode {
   size?: number | undefined;
   target?: string | undefined;
   subsystem?: string | undefined;
-  entries?: Record<string, RawNode | string> | undefined;
+  entries?: Record<string, RawNodeEntry> | undefined;
 }
 
-export const rawNode: z.ZodType<RawNode | string> = z
+/** A raw node as a fixture says it: a text is a file, null takes away what is there. */
+export type RawNodeEntry = RawNode | string | null;
+
+export const rawNode: z.ZodType<RawNodeEntry> = z
   .union([
-    z.string().describe('A read-only text file with this content.'),
+    z.string().describe('A file with this text; read-only, or with the mode of the file that it replaces.'),
+    z.null().describe('Takes away what is there.'),
     z.strictObject({
       content: z.string().optional().describe('Text of a file.'),
       hex: z
@@ -73,13 +77,13 @@ export const rawNode: z.ZodType<RawNode | string> = z
   .meta({
     id: 'node',
     description:
-      'A text stands for a read-only file; an object is a link (target), a file (content, hex, readError) or a directory (entries, or nothing).',
+      'A text stands for a file; an object is a link (target), a file (content, hex, readError) or a directory (entries, or nothing); null takes a node away.',
   });
 
 export const rawNodes = z.record(z.string(), rawNode);
 
 export const attachedNodes = rawNodes.describe(
-  'Nodes by name, in the directory of what they belong to, or elsewhere by path; they come and go with it.',
+  'Nodes by name, in the directory of what they belong to, or elsewhere by path; they come and go with it. They stand in place of what is there by itself.',
 );
 
 /** A device of the host without a model of its own. */
@@ -94,7 +98,7 @@ export interface PlainDevice {
   driver?: string | undefined;
   firmwareNode?: string | undefined;
   power: 'default' | 'none';
-  nodes: Record<string, RawNode | string>;
+  nodes: Record<string, RawNodeEntry>;
   devices: PlainDevice[];
 }
 

@@ -168,6 +168,14 @@ export const pciFunction = z
     numaNode: z.int().min(-1).default(-1).describe('NUMA node; -1 for none.'),
     firmwareNode: sysPath.optional().describe('The firmware object that describes it.'),
     wakeup: z.boolean().default(false).describe('Whether that object is a wakeup source.'),
+    driverOverride: z
+      .string()
+      .optional()
+      .describe('The only driver that it is for, as a user may write it to driver_override.'),
+    unbound: z
+      .boolean()
+      .default(false)
+      .describe('Whether the driver that takes it at boot has been taken from it.'),
     iommuGroup: z.int().nonnegative().optional().describe('Number of its IOMMU group.'),
     iommu: z.string().optional().describe('Name of the IOMMU above it.'),
     enabled: z.boolean().default(false).describe('Whether it is enabled without a driver.'),

@@ -61,6 +61,8 @@ const iommu = z
   })
   .describe('The IOMMU of the host.');
 
+const number = z.int().min(0).max(0xfffff);
+
 export const fixtureSchema = z
   .strictObject({
     $schema: z.string().optional().describe('The JSON Schema, for editors.'),
@@ -79,6 +81,10 @@ export const fixtureSchema = z
       .describe('Processor architecture.'),
     cpus: z.int().min(1).max(4096).default(2).describe('Number of processors.'),
     seqnum: z.int().nonnegative().default(0).describe('Number of the last uevent once all of this is there.'),
+    majors: z
+      .record(z.string(), z.int().min(1).max(511))
+      .default({})
+      .describe('Majors of character devices, by driver name, such as "vfio"; otherwise the next free ones.'),
     modules: z
       .array(moduleEntry)
       .default([])
@@ -104,6 +110,12 @@ export const fixtureSchema = z
       .record(sysPath, rawNodes.valueType)
       .default({})
       .describe('Other nodes, by path. Directories on the way are made.'),
+    overrides: z
+      .record(sysPath, rawNodes.valueType)
+      .default({})
+      .describe(
+        'Nodes by path, as the last thing of the boot, in place of what is there. A file that replaces another shows its content until something is written to it.',
+      ),
     iommu: iommu.prefault({}),
     pci: pci.optional(),
     ap: ap.optional(),
@@ -116,6 +128,14 @@ export const fixtureSchema = z
           repeat: repeat.describe('How many there are of it: each copy has the next UUID.'),
           parent: z.string().describe('Name of the parent, as below /sys/class/mdev_bus.'),
           type: z.string().describe('Name of the type, as below mdev_supported_types.'),
+          attributes: z
+            .record(z.string(), z.string())
+            .optional()
+            .describe('What is written to its attributes, by NAME or GROUP/NAME, in this order.'),
+          unbound: z.boolean().optional().describe('Whether its driver has been taken from it.'),
+          iommuGroup: number.optional().describe('Number of its IOMMU group.'),
+          vfioGroup: number.optional().describe('Minor of its VFIO group.'),
+          vfioDevice: number.optional().describe('Number of its VFIO device.'),
         }),
       )
       .default([])

@@ -5,7 +5,7 @@
 
 import * as z from 'zod';
 import { octalMode } from './fixture-node.js';
-import { pciId, pciSetup } from './fixture-pci.js';
+import { pciAddress, pciId, pciSetup } from './fixture-pci.js';
 
 function isRegExp(text: string): boolean {
   try {
@@ -83,9 +83,15 @@ export const vgpuType = z
       .string()
       .regex(/^[^/]+$/, 'expected a file name')
       .describe('Second half of the directory name, after the name of the PCI driver and a hyphen.'),
+    parents: z
+      .array(pciAddress)
+      .optional()
+      .describe('Parents that offer it, by address; all of them without it.'),
     prettyName: z.string().optional().describe('What the "name" file shows; the directory name without it.'),
     description: z.string().optional().describe('What the "description" file shows.'),
-    instances: instances
+    instances: z
+      .int()
+      .nonnegative()
       .optional()
       .describe('Devices of the type that a parent may have (not for "shared" and "pool").'),
     needs: z

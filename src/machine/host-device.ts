@@ -153,7 +153,7 @@ export class PlainHost {
     });
     if (description.power === 'none') device.pm = { ...NO_CALLBACKS };
     device.add();
-    const nodes = new RawNodes(core, fill);
+    const nodes = new RawNodes(core, fill, true);
     if (description.firmwareNode !== undefined) addFirmwareNode(device, description.firmwareNode);
     nodes.addAll(() => device.dir, description.nodes);
     const below = description.devices.map((child) => this.add(child, device, values));

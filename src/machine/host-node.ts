@@ -9,9 +9,10 @@ import { Kobject } from '../base/kobject.js';
 import { KernfsDir } from '../kernfs/dir.js';
 import { KernfsFile, type KernfsFileOps, PAGE_SIZE } from '../kernfs/file.js';
 import { KernfsLink } from '../kernfs/link.js';
-import type { KernfsRoot } from '../kernfs/node.js';
+import type { KernfsNode, KernfsRoot } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import type { RawNode } from './fixture-node.js';
+import type { RawNode, RawNodeEntry } from './fixture-node.js';
+import { coverOps } from './host-cover.js';
 
 /** Text with {KEY} places filled in. */
 export type Fill = (text: string) => string;
@@ -79,16 +80,21 @@ export class RawNodes {
   readonly #added: { dir: KernfsDir; name: string }[] = [];
   readonly #kobjects: RawKobject[] = [];
 
+  /**
+   * @param fill what texts are changed to
+   * @param replaces whether they take the place of what is there
+   */
   constructor(
     readonly core: DriverCore,
     readonly fill: Fill = (text) => text,
+    readonly replaces = false,
   ) {}
 
   /**
    * Adds nodes by name to a directory, or by path to the tree.
    * @param dir asked for when a name needs it
    */
-  addAll(dir: () => KernfsDir, nodes: Record<string, RawNode | string>): this {
+  addAll(dir: () => KernfsDir, nodes: Record<string, RawNodeEntry>): this {
     for (const [key, node] of Object.entries(nodes)) {
       const name = this.fill(key);
       if (name.startsWith('/sys/')) this.addPath(belowSys(name), node);
@@ -98,7 +104,7 @@ export class RawNodes {
   }
 
   /** Adds a node by its path below the mount. Directories on the way are made, and stay. */
-  addPath(path: string, node: RawNode | string): void {
+  addPath(path: string, node: RawNodeEntry): void {
     const names = path.split('/').slice(1);
     const name = names.pop()!;
     let dir = this.core.sysfs;
@@ -110,11 +116,20 @@ export class RawNodes {
     this.#add(dir, name, node, true);
   }
 
-  #add(dir: KernfsDir, name: string, described: RawNode | string, outermost: boolean): void {
+  #add(dir: KernfsDir, name: string, described: RawNodeEntry, outermost: boolean): void {
+    if (described === null) {
+      takeAway(dir, name);
+      return;
+    }
     const node = typeof described === 'string' ? { content: described } : described;
     const existing = dir.find(name);
     if (existing instanceof KernfsDir && isDirectory(node)) {
+      if (this.replaces && node.mode !== undefined) existing.mode = existing.type | modeOf(node.mode, 0);
       this.#fillDir(existing, node, outermost);
+      return;
+    }
+    if (existing && this.replaces) {
+      this.#replace(dir, existing, node);
       return;
     }
     // What stands below a node that goes anyway need not be remembered, but for those that announce it.
@@ -124,6 +139,31 @@ export class RawNodes {
       const mode = modeOf(node.mode, 0o444);
       dir.add(new KernfsFile(dir.root, name, mode, fileOps(node, mode, this.fill)));
     } else this.#fillDir(this.#makeDir(dir, name, node), node, false);
+  }
+
+  #replace(dir: KernfsDir, existing: KernfsNode, node: RawNode): void {
+    const { name } = existing;
+    if (existing instanceof KernfsDir) {
+      takeAway(dir, name);
+      this.#add(dir, name, node, true);
+      return;
+    }
+    if (node.target !== undefined) dir.cover(new PathLink(dir.root, name, belowSys(this.fill(node.target))));
+    else if (isDirectory(node)) {
+      takeAway(dir, name);
+      this.#fillDir(this.#makeDir(dir, name, node), node, false);
+    } else {
+      const mode = modeOf(node.mode, existing instanceof KernfsFile ? existing.mode & 0o7777 : 0o444);
+      const isSame = node.content === undefined && node.hex === undefined && node.readError === undefined;
+      if (existing instanceof KernfsFile && isSame && node.size === undefined) {
+        existing.mode = existing.type | mode;
+        return;
+      }
+      const ops = fileOps(node, mode, this.fill);
+      const covering = existing instanceof KernfsFile ? coverOps(name, node, ops, existing.ops) : ops;
+      dir.cover(new KernfsFile(dir.root, name, mode, covering));
+    }
+    this.#added.push({ dir, name });
   }
 
   #makeDir(dir: KernfsDir, name: string, node: RawNode): KernfsDir {
@@ -146,6 +186,12 @@ export class RawNodes {
     for (const kobject of this.#kobjects.splice(0).reverse()) kobject.kobjectDel();
     for (const { dir, name } of this.#added.splice(0).reverse()) if (dir.has(name)) dir.removeChild(name);
   }
+}
+
+/** @throws ENOENT when there is no such entry */
+function takeAway(dir: KernfsDir, name: string): void {
+  if (dir.isFromTemplate(name)) dir.hide(name);
+  else dir.removeChild(name);
 }
 
 function isDirectory(node: RawNode): boolean {

@@ -81,7 +81,7 @@ class Surroundings implements PciNotifier {
     }
     trees.push(...devices.map((child) => host.add(child, device, values)));
     this.#attached.set(device, {
-      nodes: new RawNodes(host.core).addAll(() => device.dir, nodes),
+      nodes: new RawNodes(host.core, undefined, true).addAll(() => device.dir, nodes),
       devices: trees,
     });
   }

@@ -77,6 +77,17 @@ function populate(pciHost: PciHost, { roots, functions, drivers }: PciFixture): 
   return pciHost.addDrivers(drivers);
 }
 
+/**
+ * Puts the overrides of a fixture in place, once the machine has booted.
+ * @throws FixtureError naming what cannot be put there
+ */
+export function override(core: DriverCore, overrides: Fixture['overrides']): void {
+  const nodes = new RawNodes(core, undefined, true);
+  for (const [path, node] of Object.entries(overrides)) {
+    at(['overrides', path], () => nodes.addPath(belowSys(path), node));
+  }
+}
+
 /** Builds a part, and names its place when that fails. */
 export function at<T>(path: Path, build: () => T): T {
   try {

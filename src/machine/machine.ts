@@ -24,7 +24,7 @@ import { Attachment, type AttachmentOptions, attachmentDefaults } from './attach
 import { FaultRules } from './fault.js';
 import { addFaultFile } from './fault-file.js';
 import type { Fixture } from './fixture.js';
-import { at, buildHost } from './host.js';
+import { at, buildHost, override } from './host.js';
 import { images } from './images.js';
 import { addLedgers } from './ledgers.js';
 import { modules } from './modules.js';
@@ -33,6 +33,7 @@ import { type Credentials, ROOT } from './permission.js';
 import { Process } from './process.js';
 import { type FixtureReader, Hotplug } from './hotplug.js';
 import { addHotplugFile } from './hotplug-file.js';
+import { putBack } from './put-back.js';
 import { addUeventsFile } from './uevents-file.js';
 
 /** include/uapi/linux/magic.h */
@@ -58,6 +59,8 @@ export interface MachineOptions {
   profile?: KernelProfile;
   /** Facts of compiled modules, by name. */
   images?: Readonly<Record<string, ModuleImage>>;
+  /** Majors of character devices, by driver name, where they are not to be the next free ones. */
+  majors?: Readonly<Record<string, number>>;
   /** The clock: milliseconds since the epoch, with a fraction. */
   now?: () => number;
 }
@@ -81,6 +84,7 @@ export class Machine {
     this.core = new DriverCore({
       profile: options.profile ?? profiles.full,
       now,
+      majors: options.majors ?? {},
     });
     this.iommu = new Iommu(this.core);
     this.loader = new ModuleLoader(this.core, options.images);
@@ -107,6 +111,7 @@ export class Machine {
       ...options,
       profile: { ...profiles[fixture.kernel], arch: fixture.arch },
       images: { ...images[fixture.kernel], ...fixture.moduleImages, ...options.images },
+      majors: fixture.majors,
     });
     const host = buildHost(machine.core, machine.iommu, fixture);
     machine.hotplug.host = host;
@@ -118,12 +123,16 @@ export class Machine {
       machine.modprobe(name, parameters);
     }
     machine.makeVirtualFunctions(fixture);
-    for (const { uuid, parent, type } of fixture.mdevs) {
-      const made = machine.createMdev(parent, type, uuid);
+    for (const { address, unbound } of fixture.pci?.functions ?? []) {
+      if (unbound) machine.unbind(`/sys/bus/pci/devices/${address}`);
+    }
+    for (const mdev of fixture.mdevs) {
+      const made = putBack(machine, mdev);
       // One that takes its time comes when it is ready, or not.
       if (asleep(made))
-        made.catch((error: Error) => machine.core.log.print(`mdevfs: ${uuid}: ${error.message}`));
+        made.catch((error: Error) => machine.core.log.print(`mdevfs: ${mdev.uuid}: ${error.message}`));
     }
+    override(machine.core, fixture.overrides);
     machine.uevents.seqnum = fixture.seqnum;
     return machine;
   }
@@ -136,22 +145,29 @@ export class Machine {
     for (const [index, { address, sriov }] of (pci?.functions ?? []).entries()) {
       if (!sriov || sriov.numVfs === 0) continue;
       at(['pci', 'functions', index, 'sriov', 'numVfs'], () =>
-        this.#echo(String(sriov.numVfs), `/sys/bus/pci/devices/${address}/sriov_numvfs`),
+        this.write(`/sys/bus/pci/devices/${address}/sriov_numvfs`, String(sriov.numVfs)),
       );
     }
   }
 
   /** Makes a mediated device as a user would, through its type's `create`; sleeps where that does. */
   createMdev(parent: string, type: string, uuid: string): Sleeps<void> {
-    return this.#echo(uuid, `/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`);
+    return this.write(`/sys/class/mdev_bus/${parent}/mdev_supported_types/${type}/create`, uuid);
   }
 
-  #echo(text: string, path: string): Sleeps<void> {
+  /** Takes a device from its driver, if it has one. */
+  unbind(device: string): Sleeps<void> {
+    if (!this.process().exists(`${device}/driver`)) return;
+    return this.write(`${device}/driver/unbind`, device.slice(device.lastIndexOf('/') + 1));
+  }
+
+  /** Writes a text to a file, as a user would; sleeps where that does. */
+  write(path: string, text: string): Sleeps<void> {
     const process = this.process();
     const fd = process.open(path, O_WRONLY);
     return after(
       andThen(
-        () => process.write(fd, Buffer.from(text)),
+        () => process.write(fd, Buffer.from(text, 'latin1')),
         () => process.exit(),
       ),
       () => {},

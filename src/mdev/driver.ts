@@ -27,6 +27,8 @@ export interface MdevDriver {
   remove(mdev: MdevDevice): Sleeps<void>;
   /** Whether types have no `name` file, as those of i915 before Linux 6.1. */
   readonly hideName?: boolean;
+  /** What users wrote to the attributes of a device and it keeps, by NAME or GROUP/NAME. */
+  written?(mdev: MdevDevice): Record<string, string>;
   /** How many more devices of a type can be made; a driver without it leaves the counting to the core. */
   getAvailable?(type: MdevType): number;
   /** Text of the `description` file; the file exists only with it. */

@@ -82,6 +82,7 @@ export class PciDevice extends NamedDevice {
     this.numaNode = options.numaNode;
     this.d3coldAllowed = config.findCapability(PCI_CAP_ID_PM) !== 0;
     this.powerState = 'unknown';
+    this.driverOverride = options.driverOverride;
     this.resetMethods = supportedResetMethods(this);
     this.resettable = this.resetMethods.length > 0;
     this.pm = new PciRuntimePm(this);

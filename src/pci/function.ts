@@ -77,6 +77,8 @@ export interface PciFunctionOptions {
   /** Whether it is enabled when the kernel finds it. */
   enabled: boolean;
   resetMethods?: readonly ResetMethod[] | undefined;
+  /** The only driver that it is for. */
+  driverOverride?: string | undefined;
   /** Its virtual functions; those of a capability in `config` without it. */
   sriov?: SriovOptions | undefined;
   /** The function that it is a virtual one of. */

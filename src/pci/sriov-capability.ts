@@ -23,18 +23,19 @@ const VERSION_1 = 1;
 /** Pages of 4 KB, 64 KB, 1 MB and so on, as devices support them. */
 const PAGE_SIZES = 0x553;
 
-/** Writes the capability, and links it to the end of the list of extended capabilities. */
+/** Writes the capability, and links it to the end of the list of extended capabilities if it is not there. */
 export function addSriovCapability(
   bytes: Buffer,
   { totalVfs, offset, stride, vfDevice, capability }: SriovOptions,
   resources: readonly PciResource[],
 ): void {
-  if (capability !== PCI_EXT_CAP_START) {
+  const isThere = (bytes.readUInt32LE(capability) & 0xffff) === PCI_EXT_CAP_ID_SRIOV;
+  if (!isThere && capability !== PCI_EXT_CAP_START) {
     const last = lastCapability(bytes);
     const header = bytes.readUInt32LE(last) & 0xfffff;
     bytes.writeUInt32LE((header | (capability << 20)) >>> 0, last);
   }
-  bytes.writeUInt32LE(((VERSION_1 << 16) | PCI_EXT_CAP_ID_SRIOV) >>> 0, capability);
+  if (!isThere) bytes.writeUInt32LE(((VERSION_1 << 16) | PCI_EXT_CAP_ID_SRIOV) >>> 0, capability);
   const set16 = (register: number, value: number) => bytes.writeUInt16LE(value, capability + register);
   set16(PCI_SRIOV_INITIAL_VF, totalVfs);
   set16(PCI_SRIOV_TOTAL_VF, totalVfs);

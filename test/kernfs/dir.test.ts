@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { KernfsFile } from '../../src/kernfs/file.js';
+import { KernfsFile } from '../../src/kernfs/file.js';
 import { kernfsNameHash } from '../../src/kernfs/hash.js';
 import type { KernfsLink } from '../../src/kernfs/link.js';
 import { kernfsCreateRoot } from '../../src/kernfs/root.js';
@@ -123,4 +123,31 @@ t.test('inode numbers only grow and attributes that were changed stay', async (t
   second.setattr({ mode: 0o700, uid: 5 });
   t.match(second.getattr(), { mode: 0o040700, uid: 5, gid: 0, size: 0, atime: 1000 });
   t.throws(() => second.setattr({ size: 2 ** 40 }), { code: 'EFBIG' });
+});
+
+t.test('a file in the place of another is there until the directory has no such entry', async (t) => {
+  const dir = tree();
+  const group = new AttributeGroup({
+    attributes: ['one', 'two'].map((name) => ({ name, mode: 0o444, show: () => 'by itself' })),
+  });
+  dir.addTemplate(group);
+  const file = (name: string, text: string) =>
+    new KernfsFile(dir.root, name, 0o444, { size: 4096, show: () => text });
+  const read = (name: string) =>
+    Buffer.from((dir.lookup(name) as KernfsFile).open(0).read(0, 100)).toString();
+  const before = dir.lookup('one');
+  dir.cover(file('one', 'over'));
+  dir.cover(file('new', 'new'));
+  t.ok(before.removed);
+  t.strictSame([read('one'), read('two'), read('new')], ['over', 'by itself', 'new']);
+  t.strictSame([...dir.names()].sort(), ['new', 'one', 'two']);
+  dir.cover(file('one', 'again'));
+  t.equal(read('one'), 'again');
+  dir.removeChild('one');
+  t.equal(read('one'), 'by itself');
+  dir.addDir('sub');
+  t.throws(() => dir.cover(file('sub', '')), { code: 'EISDIR' });
+  dir.cover(file('one', 'over'));
+  dir.removeTemplate(group);
+  t.strictSame([...dir.names()].sort(), ['new', 'sub']);
 });

@@ -34,3 +34,20 @@ t.test('an allocator that is full says ENOSPC', async (t) => {
 t.test('freeing what was never given out is a bug', async (t) => {
   t.throws(() => new Ida().free(3), /not allocated/);
 });
+
+t.test('an id that is wished for is given once, if it is free', async (t) => {
+  const ida = new Ida(0, 9);
+  ida.wish = 3;
+  t.equal(ida.alloc(), 3);
+  t.strictSame([ida.alloc(), ida.alloc(), ida.alloc(), ida.alloc()], [0, 1, 2, 4]);
+  ida.wish = 3;
+  t.equal(ida.alloc(), 5, 'taken');
+  ida.free(1);
+  ida.free(2);
+  ida.free(4);
+  ida.wish = 2;
+  t.equal(ida.alloc(), 2);
+  t.strictSame([ida.alloc(), ida.alloc(), ida.alloc()], [1, 4, 6]);
+  ida.wish = 10;
+  t.equal(ida.alloc(), 7, 'beyond the last');
+});
