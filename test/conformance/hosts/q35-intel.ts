@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { ModuleImage } from '../../../src/base/module.js';
 import type { FixtureInput } from '../../../src/machine/fixture.js';
 import type { RawNode } from '../../../src/machine/fixture-node.js';
 import { firmware, furniture, wakeupFunctions } from './furniture.js';
-import { moduleImage } from './images.js';
 import type { Recorded } from './recorded.js';
 
 type Pci = NonNullable<FixtureInput['pci']>;
@@ -40,14 +40,15 @@ const pathOf = (address: string) =>
 /**
  * @param boot before any module was loaded
  * @param later with the driver of the network cards
+ * @param driver facts of the vendor driver
  */
-export function q35Intel(boot: Recorded, later: Recorded): FixtureInput {
+export function q35Intel(boot: Recorded, later: Recorded, driver: ModuleImage): FixtureInput {
   return {
     name: 'q35-intel',
     description: 'The machine of the recordings: QEMU q35 with an Intel IOMMU and two e1000e network cards.',
     seqnum: 298,
     modules: [],
-    moduleImages: { vgpu_oracle: moduleImage(later, 'vgpu_oracle') },
+    moduleImages: { vgpu_oracle: driver },
     buses: boot
       .entries('/sys/bus')
       .filter((name) => name !== 'pci')
