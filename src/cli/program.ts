@@ -14,6 +14,7 @@ import type { MonitorCommandOptions } from './monitor.js';
 import type { MountCommandOptions } from './mount.js';
 import type { RunCommandOptions } from './run.js';
 import type { ServeRunOptions } from './serve-run.js';
+import type { SnapshotCommandOptions } from './snapshot.js';
 import type { StatusCommandOptions } from './status.js';
 import type { TreeCommandOptions } from './tree.js';
 import type { UmountCommandOptions } from './umount.js';
@@ -163,6 +164,22 @@ program
   .action(async (pid: string, command: string[]) => {
     const { enter } = await import('./enter.js');
     process.exitCode = await enter(pid, command);
+  });
+
+program
+  .command('snapshot')
+  .description(
+    'print the machine whose /sys this is as a fixture; or of a copy, an archive, a .umockdev recording',
+  )
+  .option('--sysfs <file>', 'the directory or the file', '/sys')
+  .option('--anonymize', 'without serial numbers, MAC addresses, UUIDs, PCI domains and host names')
+  .addHelpText(
+    'after',
+    example('mdevfs snapshot --anonymize > host.json', 'mdevfs snapshot --sysfs report.tar.gz > host.json'),
+  )
+  .action(async (options: SnapshotCommandOptions) => {
+    const { snapshot } = await import('./snapshot.js');
+    process.exitCode = await snapshot(options);
   });
 
 program

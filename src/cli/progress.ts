@@ -35,3 +35,21 @@ export async function withProgress<T>(
     if (isShown) stderr.write(CLEAR);
   }
 }
+
+/**
+ * The same for work that gives no timer a turn: it says itself what it does.
+ * @param work told where to say it
+ */
+export function withSteps<T>(work: (step: (what: string) => void) => T): T {
+  const { stderr } = process;
+  let isShown = false;
+  try {
+    return work((what) => {
+      if (!stderr.isTTY) return;
+      isShown = true;
+      stderr.write(`${CLEAR}${what} ...`);
+    });
+  } finally {
+    if (isShown) stderr.write(CLEAR);
+  }
+}

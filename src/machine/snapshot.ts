@@ -57,15 +57,15 @@ export function snapshot(tree: Tree, progress: Progress = () => {}): Snapshot {
   // Machines of mdevfs have it mounted.
   if (debug?.entries.size === 0) debug.partial = true;
   completeConfigs(tree);
-  progress('describing');
+  progress('describing the host');
   const fixture = describe(tree);
-  progress('devices');
+  progress('building it');
   const owners = addDevices(tree, fixture);
-  progress('the rest');
+  progress('comparing it');
   const bare = machineTree(build(bareOf(fixture)));
   const whole = machineTree(build(fixture));
   const left = addResidue(diffTrees(whole, tree), { fixture, owners, bare });
-  progress('checking');
+  progress('checking it');
   const told = new Set(left.map(({ path }) => path));
   const differences = diffTrees(machineTree(build(fixture)), tree);
   const more = differences.filter((each) => !isMoving(each) && !told.has(each.path));
