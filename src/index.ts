@@ -31,6 +31,10 @@ export { checkFixture, type Fixture, FixtureError, parseFixture } from './machin
 export type { Hotplug } from './machine/hotplug.js';
 export { Machine, type MachineOptions } from './machine/machine.js';
 export type { Dirent, Process } from './machine/process.js';
+export { formatFixture, type Snapshot, snapshot } from './machine/snapshot.js';
+export { type MachineState, machineState, watchState, withState } from './machine/state.js';
+export { Tree, type TreeDir, type TreeFile, type TreeLink, type TreeNode } from './machine/tree.js';
+export { machineTree } from './machine/tree-machine.js';
 export { mdevModule } from './mdev/core.js';
 export { MdevDevice } from './mdev/device.js';
 export { type MdevDriver, mdevRegisterDriver, mdevUnregisterDriver } from './mdev/driver.js';

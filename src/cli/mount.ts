@@ -5,7 +5,7 @@
  */
 
 import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { isStartedDaemon, startDaemon } from '../host/daemon.js';
 import { withLock } from '../host/lock.js';
 import { umountLazy } from '../host/mount.js';
@@ -26,6 +26,8 @@ export interface MountCommandOptions {
   uevents?: boolean;
   /** Whether they go to udev's too. */
   udev?: boolean;
+  /** File that keeps the machine's state. */
+  state?: string;
 }
 
 interface Wanted {
@@ -36,6 +38,8 @@ interface Wanted {
   transport: TransportName;
   passthrough: boolean;
   uevents: UeventTarget | undefined;
+  /** Absolute path of the file that keeps the machine's state. */
+  state: string | undefined;
 }
 
 const FUSE_DEVICE = '/dev/fuse';
@@ -44,8 +48,9 @@ const FUSE_DEVICE = '/dev/fuse';
 export async function mount(path: string, options: MountCommandOptions): Promise<number> {
   const { transport, passthrough } = options;
   const uevents: UeventTarget | undefined = options.udev ? 'udev' : options.uevents ? 'kernel' : undefined;
+  const state = options.state === undefined ? undefined : resolve(options.state);
   const fixture = fixtureFile(options.fixture ?? DEFAULT_FIXTURE);
-  const wanted = { fixture, named: options.fixture !== undefined, transport, passthrough, uevents };
+  const wanted = { fixture, named: options.fixture !== undefined, transport, passthrough, uevents, state };
   if (transport === 'fuse') assertMayMount();
   const dir = canonical(path);
   // Whoever started this process as a daemon looked already, and holds the lock.
@@ -57,11 +62,12 @@ export async function mount(path: string, options: MountCommandOptions): Promise
 
 async function mountInBackground(dir: string, wanted: Wanted): Promise<number> {
   if (!(await prepare(dir, wanted))) return alreadyMounted(dir);
-  const { fixture, transport, passthrough, uevents } = wanted;
+  const { fixture, transport, passthrough, uevents, state } = wanted;
   const log = logFileOf(dir);
   const command = ['mount', '--foreground', '--transport', transport, '--fixture', fixture];
   if (!passthrough) command.push('--no-passthrough');
   if (uevents) command.push(uevents === 'udev' ? '--udev' : '--uevents');
+  if (state !== undefined) command.push('--state', state);
   command.push('--', dir);
   const { pid, faults, exitCode } = await withProgress(
     `building ${basename(fixture, '.json')}`,
@@ -125,7 +131,11 @@ async function prepare(dir: string, wanted: Wanted): Promise<boolean> {
     case 'foreign':
       throw failure(`${dir}: ${state.mount.type} is mounted there; choose another directory`);
     case 'served': {
-      const { fixture, transport, noPassthrough } = state.record;
+      const { fixture, transport, noPassthrough, state: kept } = state.record;
+      if (wanted.state !== undefined && wanted.state !== kept) {
+        const where = kept ? `with its state in ${kept}` : 'and keeps no state';
+        throw failure(`${dir}: already mounted, ${where}; mdevfs umount ${dir} first`);
+      }
       const unwanted = noPassthrough === null && !wanted.passthrough;
       const fits = transport === wanted.transport && !unwanted;
       if (fits && (!wanted.named || fixture === wanted.fixture)) return false;

@@ -44,6 +44,7 @@ program
       .default('fuse'),
   )
   .option('--no-passthrough', 'answer every read in the daemon, also of what never changes')
+  .option('--state <file>', 'keep what is made of the machine there, and go on with it after a restart')
   .option('--foreground', 'stay, instead of leaving a daemon behind')
   .addOption(new Option('--uevents', 'send uevents to the netlink of this network namespace').hideHelp())
   .addOption(new Option('--udev', "send them to udev's listeners too, while no udevd runs there").hideHelp())

@@ -9,11 +9,14 @@ import type { Mounted, Transport } from '../fuse/transport.js';
 import { isStartedDaemon, reportToStarter } from '../host/daemon.js';
 import { FuseTransport, umountAnyway } from '../host/mount.js';
 import { dropEmptyLog, dropRecord, startTime, takeRecord, updateRecord } from '../host/record.js';
+import { wayOut } from '../host/state-file.js';
 import { startUevents, type UeventSending } from '../host/uevents.js';
+import { KernelError } from '../lib/errno.js';
 import { FixtureError } from '../machine/fixture.js';
 import { Machine } from '../machine/machine.js';
 import { asCommandError, CommandError, failure } from './error.js';
 import { commandErrorOf, packageFixture, readFixture } from './read-fixture.js';
+import { KeptState } from './state.js';
 
 export type TransportName = 'fuse' | 'fuse-native';
 
@@ -28,6 +31,8 @@ export interface ServeOptions {
   passthrough: boolean;
   /** Where uevents go in this network namespace; nowhere when not given. */
   uevents?: UeventTarget | undefined;
+  /** Absolute path of the file that keeps the machine's state; not kept when not given. */
+  state?: string | undefined;
   /** Where this process writes its log, when it is a daemon. */
   log: string | null;
 }
@@ -45,13 +50,38 @@ export function outliveFaults(): void {
 
 /** @throws CommandError when the fixture or the machine has a fault */
 export function machineOf(file: string): Machine {
+  return bringUp(file, () => Machine.fromFixture(readFixture(file), { fixtures: packageFixture }));
+}
+
+function bringUp<T>(file: string, body: () => T): T {
   try {
-    return Machine.fromFixture(readFixture(file), { fixtures: packageFixture });
+    return body();
   } catch (error) {
+    if (error instanceof CommandError) throw error;
     if (error instanceof FixtureError) throw commandErrorOf(file, error);
     if (isStartedDaemon()) log(`mdevfs: ${(error as Error).stack}`);
     throw failure(`fixture ${file}: the machine does not come up: ${(error as Error).message}`);
   }
+}
+
+/** The machine as it was before, and from now on kept so. */
+async function machineWithState(file: string, path: string): Promise<Machine> {
+  const state = await KeptState.open(
+    path,
+    bringUp(file, () => readFixture(file)),
+  );
+  const machine = bringUp(file, () => {
+    try {
+      return Machine.fromFixture(state.fixture, { fixtures: packageFixture });
+    } catch (error) {
+      if (error instanceof FixtureError || !(error instanceof KernelError)) throw error;
+      throw failure(
+        `${state.file}: cannot be put back on the machine of ${file}: ${error.code}; it is left as it is. ${wayOut}`,
+      );
+    }
+  });
+  state.keep(machine, log);
+  return machine;
 }
 
 function transportOf(name: TransportName): Transport {
@@ -71,7 +101,7 @@ async function sendUevents(machine: Machine, mounted: Mounted, target: UeventTar
 /** @returns the exit code, when the tree is no longer served */
 export async function serve(
   dir: string,
-  { fixture, transport, passthrough, uevents, log: logFile }: ServeOptions,
+  { fixture, transport, passthrough, uevents, state, log: logFile }: ServeOptions,
 ): Promise<number> {
   const record = {
     dir,
@@ -81,12 +111,13 @@ export async function serve(
     transport,
     noPassthrough: null,
     log: logFile,
+    state: state ?? null,
     since: null,
   };
   outliveFaults();
   let recorded = false;
   try {
-    const machine = machineOf(fixture);
+    const machine = state === undefined ? machineOf(fixture) : await machineWithState(fixture, state);
     recorded = takeRecord(record);
     if (!recorded) throw failure(`${dir}: another mdevfs is about to mount there`);
     const mounted = await transportOf(transport).mount(machine.sysfs, dir, {

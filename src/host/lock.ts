@@ -20,6 +20,16 @@ function bind(address: string): Promise<Server | undefined> {
   });
 }
 
+/**
+ * Takes the lock of a name for the rest of this process's life.
+ * @returns false when another process has it
+ */
+export async function takeLock(name: string): Promise<boolean> {
+  const server = await bind(`mdevfs:${name}`);
+  server?.unref();
+  return server !== undefined;
+}
+
 /** Runs `body` while no other process on this machine runs one under the same name; waits for its turn. */
 export async function withLock<T>(name: string, body: () => Promise<T>): Promise<T> {
   let server: Server | undefined;

@@ -28,6 +28,8 @@ export interface MountRecord {
   /** Why reads of constant attributes are not passed through to the kernel; null when they are. */
   noPassthrough: string | null;
   log: string | null;
+  /** File that keeps the machine's state; null when none does. */
+  state: string | null;
   /** When the tree was mounted, as ISO 8601; null while the daemon is still at it. */
   since: string | null;
 }
