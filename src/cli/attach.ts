@@ -4,9 +4,9 @@
  * @module
  */
 
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statfs, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { failure } from './error.js';
+import { EXIT_FAILURE, failure, reportFailure } from './error.js';
 import { servedTrees } from './trees.js';
 
 export interface AttachCommandOptions {
@@ -15,6 +15,9 @@ export interface AttachCommandOptions {
   iommufd?: boolean;
   at?: string;
 }
+
+/** Between two looks whether the tree is still served. */
+const LOOK_MS = 1000;
 
 const reasons: Readonly<Record<string, string>> = {
   EBUSY: 'somebody has its group or the device open; see kernel/debug/mdevfs/holders',
@@ -56,11 +59,12 @@ export async function attach(uuid: string, options: AttachCommandOptions): Promi
     throw failure(`${uuid}: ${code}${reasons[code] ? `: ${reasons[code]}` : ''}`);
   }
   process.stdout.write(`${uuid}: attached in ${dir}; Ctrl-C lets it go\n`);
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
-    // A promise alone keeps no process alive.
-    setInterval(() => {}, 2 ** 30);
+  const isServed = await new Promise<boolean>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve(true));
+    // The kernel answers for an open file by itself; the whole file system it asks the daemon about.
+    setInterval(() => statfs(file, (error) => error && resolve(false)), LOOK_MS);
   });
-  closeSync(fd);
-  process.exit(0);
+  if (!isServed) reportFailure(failure(`${dir}: no longer served, so ${uuid} is no longer attached`));
+  else closeSync(fd);
+  process.exit(isServed ? 0 : EXIT_FAILURE);
 }

@@ -46,8 +46,8 @@ program
   .option('--no-passthrough', 'answer every read in the daemon, also of what never changes')
   .option('--state <file>', 'keep what is made of the machine there, and go on with it after a restart')
   .option('--foreground', 'stay, instead of leaving a daemon behind')
-  .addOption(new Option('--uevents', 'send uevents to the netlink of this network namespace').hideHelp())
-  .addOption(new Option('--udev', "send them to udev's listeners too, while no udevd runs there").hideHelp())
+  .option('--uevents', 'send uevents to the netlink of this network namespace')
+  .option('--udev', "the same, and to udev's listeners too, while no udevd runs there")
   .addHelpText('after', example('mdevfs mount /tmp/sys', 'mdevfs mount --fixture nvidia-t4 /tmp/t4'))
   .action(async (dir: string, options: MountCommandOptions) => {
     const { mount } = await import('./mount.js');
@@ -84,7 +84,7 @@ program
   .description('plug a parent that was unplugged, or a fixture, into the machine at DIR; see docs/hotplug.md')
   .argument('<dir>', 'the mounted tree; /sys in mdevfs run')
   .argument('<what>', 'name of a parent or of a fixture, or a JSON file')
-  .addHelpText('after', example('mdevfs plug /tmp/sys nvidia-t4'))
+  .addHelpText('after', example('mdevfs plug /tmp/sys s390-ccw'))
   .action(async (dir: string, what: string) => {
     const { plug } = await import('./plug.js');
     process.exitCode = plug(dir, what);

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { main, mdevfs, mountpoint, plain } from './command.js';
+import { killDaemon, main, mdevfs, mountpoint, plain } from './command.js';
 import { noMounts } from './mounted.js';
 
 const UUID = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001';
@@ -44,6 +44,22 @@ for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     t.equal(status, signal === 'SIGINT' ? 0 : null);
   });
 }
+
+t.test('mdevfs attach ends when the tree is no longer served', { skip }, async (t) => {
+  const dir = mountpoint(t);
+  t.equal(mdevfs('mount', '-f', 'samples', dir).status, 0);
+  writeFileSync(join(dir, 'class/mdev_bus/mtty/mdev_supported_types/mtty-2/create'), UUID);
+  const { child, ready, ended } = attach(UUID, '--at', dir);
+  t.teardown(() => child.kill('SIGKILL'));
+  let said = '';
+  child.stderr.on('data', (text) => {
+    said += text;
+  });
+  await ready;
+  await killDaemon(dir);
+  t.same(await ended, [1, null]);
+  t.equal(said, `mdevfs: ${dir}: no longer served, so ${UUID} is no longer attached\n`);
+});
 
 t.test('mdevfs attach says what is wrong', { skip }, async (t) => {
   const dir = mountpoint(t);

@@ -12,6 +12,9 @@ export const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.u
 export const mountSh = fileURLToPath(new URL('../../../mount.sh', import.meta.url));
 export const samples = fileURLToPath(new URL('../../../fixtures/samples.json', import.meta.url));
 
+/** Longer than any command takes on a busy machine. */
+const PATIENCE_MS = 300_000;
+
 export interface Result {
   status: number | null;
   stdout: string;
@@ -23,7 +26,11 @@ export const plain = ['-u', 'NODE_OPTIONS'] as const;
 
 export function run(command: string, args: string[], options: object = {}): Result {
   const words = [...plain, command, ...args];
-  const { status, stdout, stderr, error } = spawnSync('env', words, { encoding: 'utf8', ...options });
+  const { status, stdout, stderr, error } = spawnSync('env', words, {
+    encoding: 'utf8',
+    timeout: PATIENCE_MS,
+    ...options,
+  });
   if (error) throw error;
   return { status, stdout, stderr };
 }
