@@ -15,6 +15,7 @@ import { CharDeviceNumbers } from './chrdev.js';
 import { mountDebugfs } from './debugfs.js';
 import { DeviceNumbers } from './devt.js';
 import { Devtmpfs } from './devtmpfs.js';
+import { type DevicePages, ownPages } from './device-pages.js';
 import type { DeviceFaults } from './fault.js';
 import { KernelLog } from './printk.js';
 import type { KernelProfile } from './profile.js';
@@ -46,6 +47,9 @@ export class DriverCore {
   readonly slots = new Map<string, Slot>();
   /** Faults of drivers and open devices, while there are rules for any. */
   faults: DeviceFaults | undefined = undefined;
+
+  /** Memory of devices that user space maps. */
+  devicePages: DevicePages = ownPages;
 
   /** The top directory of sysfs: what is mounted at /sys. */
   readonly sysfs: KernfsDir;

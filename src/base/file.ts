@@ -19,6 +19,8 @@ export interface UserMemory {
    * @throws EFAULT when a byte of it is not mapped, or may not be read, or not be written where that is asked for
    */
   view?(address: bigint, length: number, write: boolean): Buffer | undefined;
+  /** The same as {@link read}, for who has a buffer and memory that has no view. */
+  readInto?(address: bigint, target: Buffer): void;
   /** The process has ended. */
   readonly gone?: boolean;
   /** Pages that devices hold (`locked_vm`). */

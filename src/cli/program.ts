@@ -220,6 +220,7 @@ program
   .command('serve-run', { hidden: true })
   .argument('<fixture>')
   .option('--uevents')
+  .option('--without-listener <reason>')
   .action(async (fixture: string, options: ServeRunOptions) => {
     const { serveRun } = await import('./serve-run.js');
     process.exit(await serveRun(fixture, options).catch(reportFailure));

@@ -8,6 +8,9 @@ import { accessSync, constants } from 'node:fs';
 import { runInNamespace } from '../host/namespace.js';
 import { namespaceFault } from '../host/namespace-fault.js';
 import { SERVE_RUN } from '../host/namespace-find.js';
+import { NativeCalls } from '../host/native.js';
+import { sendFd } from '../host/pass-fd.js';
+import { holdSystemCalls } from '../host/seccomp-filter.js';
 import { failure } from './error.js';
 import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';
 import { shellCommand } from './shell.js';
@@ -31,6 +34,8 @@ export async function run(command: string[], options: RunCommandOptions): Promis
   assertFuse(isRoot);
   const daemon = [process.execPath, ...process.execArgv, process.argv[1]!, SERVE_RUN, fixture];
   if (options.uevents) daemon.push('--uevents');
+  const held = await holdForDaemon();
+  if (typeof held === 'string') daemon.push('--without-listener', held);
   // A user namespace may mount a sysfs only together with a network.
   const net = user || options.uevents;
   const end = await runInNamespace(
@@ -40,6 +45,7 @@ export async function run(command: string[], options: RunCommandOptions): Promis
       daemon,
       command: command.length > 0 ? command : shellCommand(),
       env: process.env,
+      listener: typeof held === 'string' ? undefined : held.socket,
     },
     (code) =>
       process.stderr.write(
@@ -50,6 +56,17 @@ export async function run(command: string[], options: RunCommandOptions): Promis
   // The daemon has said why.
   if (end.daemonExitCode !== undefined) return end.daemonExitCode;
   throw failure(namespaceFault(end.fault, { user, net }));
+}
+
+/** Holds the system calls of the command that the daemon answers; or says why they cannot be. */
+async function holdForDaemon(): Promise<{ socket: number } | string> {
+  try {
+    const calls = await NativeCalls.load();
+    const held = holdSystemCalls(calls);
+    return typeof held === 'string' ? held : { socket: sendFd(calls, held.listener) };
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function assertFuse(isRoot: boolean): void {

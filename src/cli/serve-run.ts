@@ -9,8 +9,10 @@ import { once } from 'node:events';
 import { openSync, writeFileSync } from 'node:fs';
 import { compose, listedModel } from '../host/compose.js';
 import { liveSkeletons } from '../host/compose-live.js';
+import { serveDevices } from '../host/device-mount.js';
+import { answerHeldCalls } from '../host/held-devices.js';
 import { FuseTransport } from '../host/mount.js';
-import { FUSE_FD, places } from '../host/namespace-script.js';
+import { DEVICE_FUSE_FD, FUSE_FD, LISTENER_FD, places } from '../host/namespace-script.js';
 import { RealTree } from '../host/real-tree.js';
 import { UnionView } from '../host/real-tree-view.js';
 import { UDEV_CONTROL } from '../host/udevd.js';
@@ -22,10 +24,12 @@ const SYS = '/sys';
 export interface ServeRunOptions {
   /** Whether the model's uevents go to the network namespace of the command, which is this process's too. */
   uevents?: boolean;
+  /** Why there is no seccomp listener; there is one when not given. */
+  withoutListener?: string;
 }
 
 /** @returns the exit code, when nothing is mounted any more */
-export async function serveRun(fixture: string, { uevents = false }: ServeRunOptions): Promise<number> {
+export async function serveRun(fixture: string, { uevents = false, withoutListener }: ServeRunOptions): Promise<number> {
   // The terminal's signals are for the command. What ends this process is the end of its namespace.
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM', 'SIGTSTP'] as const)
     process.on(signal, () => {});
@@ -51,6 +55,9 @@ export async function serveRun(fixture: string, { uevents = false }: ServeRunOpt
   machine.sysfs.root.observers.add(
     liveSkeletons(machine.sysfs, live!, channel, (announcement) => mounted.announce(announcement)),
   );
+  const devices = await serveDevices(DEVICE_FUSE_FD, machine, log);
+  if (withoutListener === undefined) answerHeldCalls(devices, places.dev, LISTENER_FD, log);
+  else devices.files.noDescriptors = withoutListener;
   if (uevents)
     await startUevents(machine, { mounted, udev: true, udevControl: UDEV_CONTROL, log }).catch(
       (error: Error) => log(`mdevfs: ${error.message}; without them: --no-uevents`),

@@ -12,6 +12,7 @@ import { devPrint } from '../base/dev-print.js';
 import type { Caller, UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { MdevDevice } from '../mdev/device.js';
+import type { VfioDevice } from '../vfio/device.js';
 import {
   DRM_PLANE_TYPE_PRIMARY,
   encodeRegionCapType,
@@ -29,7 +30,6 @@ import {
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_NUM_IRQS,
   VFIO_PCI_NUM_REGIONS,
-  VFIO_REGION_INFO_FLAG_MMAP,
   VFIO_REGION_INFO_FLAG_READ,
   VFIO_REGION_INFO_FLAG_WRITE,
   VFIO_REGION_SUBTYPE_GFX_EDID,
@@ -39,7 +39,7 @@ import { VFIO_DEVICE_GET_IRQ_INFO, VFIO_DEVICE_RESET, VFIO_DEVICE_SET_IRQS } fro
 import { readPieces, writePieces } from '../vfio/access.js';
 import { queryGfxPlane } from '../vfio/gfx.js';
 import { getIrqInfo } from '../vfio/irq.js';
-import { getDeviceInfo, getRegionInfo, type Region } from '../vfio/region.js';
+import { getDeviceInfo, getRegionInfo, mmapFlag, type Region } from '../vfio/region.js';
 import { DISPLAY_CONFIG_SIZE, DisplayConfig } from './display-config.js';
 import { EDID_REGION_SIZE, MbochsEdid } from './mbochs-edid.js';
 import { MbochsMemory } from './mbochs-memory.js';
@@ -81,7 +81,11 @@ export class MbochsDevice {
   readonly #edid: MbochsEdid;
   readonly #memory: MbochsMemory;
 
-  constructor(mdev: MdevDevice, { mbytes, maxX, maxY }: MbochsModel) {
+  constructor(
+    readonly vdev: VfioDevice,
+    { mbytes, maxX, maxY }: MbochsModel,
+  ) {
+    const mdev = vdev.device as MdevDevice;
     const print = (message: string) => devPrint(mdev, message);
     const size = mbytes * BYTES_PER_MB;
     const bars = [
@@ -93,7 +97,7 @@ export class MbochsDevice {
     );
     this.#vbe = new MbochsVbe(size, print);
     this.#edid = new MbochsEdid(maxX, maxY);
-    this.#memory = new MbochsMemory(size, print);
+    this.#memory = new MbochsMemory(vdev, MEMORY_OFFSET, size, print);
   }
 
   /** @throws ENOTTY for a request that is none of these; EINVAL for SET_IRQS: there are no interrupts */
@@ -128,7 +132,7 @@ export class MbochsDevice {
       case VFIO_PCI_CONFIG_REGION_INDEX:
         return { size: DISPLAY_CONFIG_SIZE, offset: 0, flags: READ_WRITE };
       case VFIO_PCI_BAR0_REGION_INDEX: {
-        const flags = READ_WRITE | VFIO_REGION_INFO_FLAG_MMAP;
+        const flags = READ_WRITE | mmapFlag(this.vdev.core);
         return { size: this.#memory.size, offset: MEMORY_OFFSET, flags };
       }
       case VFIO_PCI_BAR2_REGION_INDEX:

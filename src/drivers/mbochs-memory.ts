@@ -11,6 +11,7 @@
 
 import { CharFile } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import type { VfioDevice } from '../vfio/device.js';
 import type { MbochsMode } from './mbochs-vbe.js';
 
 const PAGE_SIZE = 4096;
@@ -43,14 +44,19 @@ export class MbochsMemory {
   #dmabufs: Dmabuf[] = [];
   #nextId = 1;
 
-  /** @param print takes the reason why a buffer cannot be handed out */
+  /**
+   * @param offset of the memory in the device's file
+   * @param print takes the reason why a buffer cannot be handed out
+   */
   constructor(
+    readonly vdev: VfioDevice,
+    readonly offset: number,
     readonly size: number,
     readonly print: (message: string) => void,
   ) {}
 
   get bytes(): Buffer {
-    this.#bytes ??= Buffer.alloc(this.size);
+    this.#bytes ??= this.vdev.core.devicePages.alloc(this.vdev, this.offset, this.size);
     return this.#bytes;
   }
 
@@ -86,6 +92,7 @@ export class MbochsMemory {
   /** The last user has gone. */
   forget(): void {
     this.#bytes = undefined;
+    this.vdev.core.devicePages.forget(this.vdev, this.offset, this.size);
     this.#dmabufs = [];
   }
 }

@@ -49,7 +49,7 @@ class Mbochs extends VfioDevice {
 function behind(vdev: VfioDevice): MbochsDevice {
   const mbochs = vdev as Mbochs;
   const mdev = vdev.device as MdevDevice;
-  mbochs.used ??= new MbochsDevice(mdev, typeOf(mdev));
+  mbochs.used ??= new MbochsDevice(vdev, typeOf(mdev));
   return mbochs.used;
 }
 

@@ -10,7 +10,7 @@
 import { devPrint } from '../base/dev-print.js';
 import type { UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import type { MdevDevice } from '../mdev/device.js';
+import type { VfioDevice } from '../vfio/device.js';
 import { PCI_CAPABILITY_LIST, PCI_STATUS, PCI_STATUS_CAP_LIST } from '../pci/regs.js';
 import {
   DRM_FORMAT_XRGB8888,
@@ -24,7 +24,6 @@ import {
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_NUM_IRQS,
   VFIO_PCI_NUM_REGIONS,
-  VFIO_REGION_INFO_FLAG_MMAP,
   VFIO_REGION_INFO_FLAG_READ,
   VFIO_REGION_INFO_FLAG_WRITE,
 } from '../uapi/vfio.js';
@@ -32,7 +31,7 @@ import { VFIO_DEVICE_GET_IRQ_INFO, VFIO_DEVICE_RESET, VFIO_DEVICE_SET_IRQS } fro
 import { readPieces, writePieces } from '../vfio/access.js';
 import { queryGfxPlane } from '../vfio/gfx.js';
 import { getIrqInfo } from '../vfio/irq.js';
-import { getDeviceInfo, getRegionInfo, type Region } from '../vfio/region.js';
+import { getDeviceInfo, getRegionInfo, mmapFlag, type Region } from '../vfio/region.js';
 import { DISPLAY_CONFIG_SIZE, DisplayConfig } from './display-config.js';
 
 const VENDOR = 0x1b36;
@@ -66,14 +65,14 @@ export class MdpyDevice {
   #numIrqs = 0;
 
   constructor(
-    readonly mdev: MdevDevice,
+    readonly vdev: VfioDevice,
     readonly mode: MdpyMode,
   ) {
     const size = framebufferSize(mode);
-    this.#framebuffer = Buffer.alloc(size);
+    this.#framebuffer = vdev.core.devicePages.alloc(vdev, MEMORY_OFFSET, size);
     const bar = { index: VFIO_PCI_BAR0_REGION_INDEX, size, kind: BAR_PREFETCH };
     this.#config = new DisplayConfig(VENDOR, DEVICE, [bar], (_index, address) =>
-      devPrint(mdev, `BAR0 @ 0x${address.toString(16)}`),
+      devPrint(vdev.device, `BAR0 @ 0x${address.toString(16)}`),
     );
     this.#config.set16(PCI_STATUS, PCI_STATUS_CAP_LIST).set8(PCI_CAPABILITY_LIST, CAPABILITY);
     this.#config.set8(CAPABILITY, CAPABILITY_ID_VENDOR).set8(CAPABILITY + 2, CAPABILITY_SIZE);
@@ -120,7 +119,7 @@ export class MdpyDevice {
   #region(index: number): Region {
     const size = this.#framebuffer.length;
     if (index === VFIO_PCI_BAR0_REGION_INDEX || index === DISPLAY_REGION)
-      return { size, offset: MEMORY_OFFSET, flags: READ_WRITE | VFIO_REGION_INFO_FLAG_MMAP };
+      return { size, offset: MEMORY_OFFSET, flags: READ_WRITE | mmapFlag(this.vdev.core) };
     if (index === VFIO_PCI_CONFIG_REGION_INDEX)
       return { size: DISPLAY_CONFIG_SIZE, offset: 0, flags: READ_WRITE };
     if (index < VFIO_PCI_NUM_REGIONS) return { size: 0, offset: 0, flags: 0 };
@@ -157,7 +156,7 @@ export class MdpyDevice {
 
   #assertInMemory(at: number, size: number, access: 'RD' | 'WR'): void {
     if (at >= MEMORY_OFFSET && at + size <= MEMORY_OFFSET + this.#framebuffer.length) return;
-    devPrint(this.mdev, `mdev_access: ${access} @0x${BigInt(at).toString(16)} (unhandled)`);
+    devPrint(this.vdev.device, `mdev_access: ${access} @0x${BigInt(at).toString(16)} (unhandled)`);
     throw new KernelError(Errno.EFAULT);
   }
 

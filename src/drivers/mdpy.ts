@@ -49,7 +49,7 @@ class Mdpy extends VfioDevice {
 function behind(vdev: VfioDevice): MdpyDevice {
   const mdpy = vdev as Mdpy;
   const mdev = vdev.device as MdevDevice;
-  mdpy.used ??= new MdpyDevice(mdev, typeOf(mdev));
+  mdpy.used ??= new MdpyDevice(vdev, typeOf(mdev));
   return mdpy.used;
 }
 

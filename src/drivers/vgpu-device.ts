@@ -23,7 +23,6 @@ import {
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_NUM_IRQS,
   VFIO_PCI_NUM_REGIONS,
-  VFIO_REGION_INFO_FLAG_MMAP,
   VFIO_REGION_INFO_FLAG_READ,
   VFIO_REGION_INFO_FLAG_WRITE,
 } from '../uapi/vfio.js';
@@ -47,7 +46,7 @@ import { readPieces, writePieces } from '../vfio/access.js';
 import type { VfioDevice } from '../vfio/device.js';
 import { eventfdOf, getIrqInfo, type IrqSet, readIrqSet } from '../vfio/irq.js';
 import { VfioPciIrq } from '../vfio/pci-irq.js';
-import { getDeviceInfo, getRegionInfo, type Region } from '../vfio/region.js';
+import { getDeviceInfo, getRegionInfo, mmapFlag, type Region } from '../vfio/region.js';
 import { VGPU_CONFIG_SIZE, VGPU_MEMORY_SIZE, VGPU_REGISTERS_SIZE, vgpuConfig } from './vgpu-config.js';
 import { type EngineOwner, VgpuEngine } from './vgpu-engine.js';
 
@@ -80,7 +79,8 @@ export class VgpuDevice implements EngineOwner {
   }
 
   get memory(): Buffer {
-    this.#memory ??= Buffer.alloc(this.memorySize);
+    const offset = VFIO_PCI_BAR1_REGION_INDEX * REGION_SPACING;
+    this.#memory ??= this.vdev.core.devicePages.alloc(this.vdev, offset, this.memorySize);
     return this.#memory;
   }
 
@@ -104,7 +104,7 @@ export class VgpuDevice implements EngineOwner {
         });
       }
       case VFIO_DEVICE_GET_REGION_INFO:
-        return getRegionInfo(arg, region);
+        return getRegionInfo(arg, (index) => region(index, mmapFlag(this.vdev.core)));
       case VFIO_DEVICE_GET_IRQ_INFO:
         return getIrqInfo(arg, VFIO_PCI_NUM_IRQS, (info) => {
           if (info.index === VFIO_PCI_ERR_IRQ_INDEX) fail(Errno.EINVAL);
@@ -217,11 +217,11 @@ function sizeOf(index: number): number {
   }
 }
 
-function region(index: number): Region {
+function region(index: number, mmap: number): Region {
   if (index >= VFIO_PCI_NUM_REGIONS) fail(Errno.EINVAL);
   const size = sizeOf(index);
-  const mmap = index === VFIO_PCI_BAR1_REGION_INDEX ? VFIO_REGION_INFO_FLAG_MMAP : 0;
-  return { size, offset: index * REGION_SPACING, flags: size > 0 ? READ_WRITE | mmap : 0 };
+  const flags = index === VFIO_PCI_BAR1_REGION_INDEX ? READ_WRITE | mmap : READ_WRITE;
+  return { size, offset: index * REGION_SPACING, flags: size > 0 ? flags : 0 };
 }
 
 /** The region at an offset of the device, the offset there, and how many of some bytes are there. */

@@ -124,7 +124,7 @@ export class VgpuEngine {
         vdev.dmaWrite(destination, vdev.dmaRead(source, length));
         break;
       case Command.load:
-        this.#memoryAt(destination, length).set(vdev.dmaRead(source, length));
+        vdev.dmaRead(source, length, this.#memoryAt(destination, length));
         break;
       case Command.store:
         vdev.dmaWrite(destination, this.#memoryAt(source, length));

@@ -6,7 +6,7 @@
  * No thread of this program may ever wait for an answer of this program: if it is killed then, the thread waits for
  * ever, and with it the end of the process, which would end the connection. So:
  *
- * * Another process opens the files (host/backing-opener.ts).
+ * * Another process opens the files (host/file-opener.ts).
  * * Closing asks nobody, since files are open for a moment in this process too, when they are made known to the kernel.
  *   The kernel no longer asks when FLUSH was ENOSYS once, and the other process has closed a file before this one gets any.
  *   OPEN is ENOSYS in the same way: the kernel opens the file once more for each open of the attribute.

@@ -35,9 +35,6 @@ import {
 import { fileOf, type Mount, type Operations } from './operation.js';
 import { lateReply, lateReplyWith, newReply, REPLY_BODY, type Reply, replyWith } from './request.js';
 
-/** More than one store takes, so that a write that is longer than a page is seen to be. */
-export const MAX_WRITE = 2 * PAGE_SIZE;
-
 // asm-generic/fcntl.h and linux/fs.h; O_DIRECT is x86's.
 const O_TRUNC = 0o1000;
 const O_DIRECT = 0o40000;

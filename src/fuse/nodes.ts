@@ -17,6 +17,8 @@ import { FUSE_ROOT_ID } from '../uapi/fuse.js';
 /** Larger than any inode number, and small enough for two million of them to fit in a JavaScript number. */
 const NUMBERS_APART = 2 ** 32;
 
+const MOST_APART = 2 ** 20;
+
 interface Known {
   readonly node: KernfsNode;
   lookups: number;
@@ -28,9 +30,12 @@ export class NodeTable {
   readonly #known = new Map<number, Known>();
   /** The present number of a node that has left its inode number. */
   readonly #renumbered = new WeakMap<KernfsNode, number>();
+  /** Where {@link tellApart} goes on. */
+  #lastApart = 0;
 
   constructor(root: KernfsDir) {
-    if (root.ino !== FUSE_ROOT_ID) throw new Error(`the root has inode number ${root.ino}, not 1`);
+    // A directory that is a root here alone.
+    if (root.ino !== FUSE_ROOT_ID) this.#renumbered.set(root, FUSE_ROOT_ID);
     this.#known.set(FUSE_ROOT_ID, { node: root, lookups: Number.POSITIVE_INFINITY, listed: false });
   }
 
@@ -47,6 +52,20 @@ export class NodeTable {
     const known = this.#known.get(nodeid);
     if (known) known.lookups++;
     else this.#known.set(nodeid, { node, lookups: 1, listed: false });
+    return nodeid;
+  }
+
+  /**
+   * The same, under a number that nothing else has: whoever finds the node finds a file of his own.
+   * @returns the number
+   */
+  tellApart(node: KernfsNode): number {
+    let nodeid: number;
+    do {
+      this.#lastApart = this.#lastApart === MOST_APART ? 1 : this.#lastApart + 1;
+      nodeid = node.ino + this.#lastApart * NUMBERS_APART;
+    } while (this.#known.has(nodeid));
+    this.#known.set(nodeid, { node, lookups: 1, listed: false });
     return nodeid;
   }
 

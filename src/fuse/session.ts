@@ -10,28 +10,21 @@
 
 import createDebug from 'debug';
 import type { KernfsDir } from '../kernfs/dir.js';
+import type { KernfsObserver } from '../kernfs/notify.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { asleep } from '../lib/sleep.js';
-import {
-  decodeInitIn,
-  decodeInterruptIn,
-  encodeInitOut,
-  encodeOutHeader,
-  FUSE_INIT_OUT_SIZE,
-  FUSE_KERNEL_MINOR_VERSION,
-  FUSE_KERNEL_VERSION,
-  FUSE_OLDEST_MINOR_VERSION,
-  FuseInit,
-  FuseInit2,
-  FuseOp,
-} from '../uapi/fuse.js';
+import { decodeInterruptIn, encodeOutHeader, FUSE_OLDEST_MINOR_VERSION, FuseOp } from '../uapi/fuse.js';
 import { type Announcement, sendAnnouncement } from './announcement.js';
 import { BackingFiles, type BackingRegistry } from './backing.js';
 import { KernelCache, type Notifier } from './cache.js';
+import type { CharDevices } from './char-device.js';
+import { CharHandles } from './char-handles.js';
+import { charOps } from './char-ops.js';
 import type { FuseDevice } from './device.js';
 import { dirOps } from './dir-ops.js';
-import { fileOps, MAX_WRITE } from './file-ops.js';
+import { fileOps } from './file-ops.js';
 import { HandleTable } from './handles.js';
+import { attributeGreeting, deviceGreeting, greet, hasPassthrough } from './init.js';
 import { inodeOps } from './inode-ops.js';
 import { NodeTable } from './nodes.js';
 import { pollWakeup } from './notification.js';
@@ -47,32 +40,9 @@ import { xattrOps } from './xattr-ops.js';
 const debug = createDebug('mdevfs:fuse');
 const tracing = debug.enabled;
 
-const operations: Operations = { ...inodeOps, ...fileOps, ...dirOps, ...xattrOps, ...refusedOps };
-
-/** What is asked of the kernel, where it offers it. */
-const WANTED_FLAGS =
-  FuseInit.ATOMIC_O_TRUNC |
-  FuseInit.BIG_WRITES |
-  FuseInit.AUTO_INVAL_DATA |
-  FuseInit.DO_READDIRPLUS |
-  FuseInit.PARALLEL_DIROPS |
-  FuseInit.MAX_PAGES |
-  FuseInit.NO_OPENDIR_SUPPORT |
-  FuseInit.INIT_EXT;
-
-/**
- * Kernels before this minor version end a link text that they keep at the link's size, which is 0 in sysfs. They
- * have to ask each time.
- */
-const KEEPS_LINKS_OF_ANY_SIZE = 42;
+const attributeOps: Operations = { ...inodeOps, ...fileOps, ...dirOps, ...xattrOps, ...refusedOps };
 
 const NOTHING: readonly Buffer[] = [];
-
-/** Pages of user memory one request may gather: a writev(2) of up to so many pieces is one store. */
-const MAX_PAGES = 256;
-
-/** Only kernels before 7.31 and of another major version are refused; the errno is what mount's users see. */
-const EPROTO = 71;
 
 export class Session implements Mount {
   readonly nodes: NodeTable;
@@ -82,8 +52,11 @@ export class Session implements Mount {
   /** Settles when the kernel has said what it can do. */
   readonly greeted: Promise<void>;
   readonly #sleeping = new Map<number, Request>();
+  readonly #operations: Operations;
+  /** Open devices, of a mount that shows those. */
+  readonly chars: CharHandles | undefined;
   #backings: BackingFiles | undefined;
-  #greet!: () => void;
+  #greeted!: () => void;
   /** Whether a request is being handled, whose end will take back what it outdated. */
   #handling = false;
   /** Pollers to wake when that is done. */
@@ -96,6 +69,7 @@ export class Session implements Mount {
    * @param log takes faults of the emulation
    * @param registry takes backing files; without it every read is answered here
    * @param view what is shown of the tree
+   * @param devices answers for the character devices that the tree consists of
    */
   constructor(
     readonly root: KernfsDir,
@@ -104,10 +78,13 @@ export class Session implements Mount {
     readonly log: Log = console.error,
     registry?: BackingRegistry,
     readonly view: View = plainView,
+    devices?: CharDevices,
   ) {
     this.greeted = new Promise((resolve) => {
-      this.#greet = resolve;
+      this.#greeted = resolve;
     });
+    this.chars = devices && new CharHandles();
+    this.#operations = devices ? charOps(devices, this.chars!) : attributeOps;
     this.nodes = new NodeTable(root);
     this.handles = new HandleTable((kh) => this.#wake(pollWakeup(kh)));
     this.cache = new KernelCache(
@@ -126,18 +103,22 @@ export class Session implements Mount {
   /** Serves requests until the file system is unmounted or the device is closed. */
   async serve(): Promise<void> {
     const { observers } = this.root.root;
-    const faults = { faultsChanged: () => this.#faultsChanged() };
-    observers.add(this.handles).add(this.cache).add(faults);
-    if (this.#backings) observers.add(this.#backings);
+    const own = this.#observers;
+    for (const observer of own) observers.add(observer);
     try {
       await this.device.receive((message) => this.handle(message));
     } finally {
-      observers.delete(this.handles);
-      observers.delete(this.cache);
-      observers.delete(faults);
-      if (this.#backings) observers.delete(this.#backings);
-      this.#greet();
+      for (const observer of own) observers.delete(observer);
+      this.chars?.releaseAll();
+      this.#greeted();
     }
+  }
+
+  /** Who hears of changes in the tree: of one with devices nothing is remembered, so nothing is to be taken back. */
+  get #observers(): KernfsObserver[] {
+    if (this.chars) return [];
+    const faults = { faultsChanged: () => this.#faultsChanged() };
+    return [this.handles, this.cache, faults, ...(this.#backings ? [this.#backings] : [])];
   }
 
   /** Takes one request off the wire. Its memory may be used again when this returns. */
@@ -189,30 +170,21 @@ export class Session implements Mount {
       case FuseOp.INTERRUPT:
         return (_, request) => this.#interrupt(request);
     }
-    const operation = operations[opcode];
+    const operation = this.#operations[opcode];
     if (!operation) throw new KernelError(Errno.ENOSYS);
     return operation;
   }
 
   #init(request: Request): Reply {
-    const { major, minor, flags, flags2 } = decodeInitIn(request.message);
-    if (major !== FUSE_KERNEL_VERSION || minor < FUSE_OLDEST_MINOR_VERSION) {
-      this.log(`mdevfs: this kernel speaks FUSE ${major}.${minor}; 7.${FUSE_OLDEST_MINOR_VERSION} is needed`);
-      throw new KernelError(EPROTO);
+    if (!hasPassthrough(request)) this.#backings = undefined;
+    this.#greeted();
+    const passthrough = this.#backings !== undefined || this.chars !== undefined;
+    try {
+      return greet(request, this.chars ? deviceGreeting : attributeGreeting, passthrough);
+    } catch (error) {
+      this.log(`mdevfs: this kernel's FUSE is too old; 7.${FUSE_OLDEST_MINOR_VERSION} is needed`);
+      throw error;
     }
-    if (!(flags2 & FuseInit2.PASSTHROUGH)) this.#backings = undefined;
-    this.#greet();
-    const reply = newReply(FUSE_INIT_OUT_SIZE);
-    const wanted = minor < KEEPS_LINKS_OF_ANY_SIZE ? WANTED_FLAGS : WANTED_FLAGS | FuseInit.CACHE_SYMLINKS;
-    encodeInitOut(reply, REPLY_BODY, {
-      minor: Math.min(minor, FUSE_KERNEL_MINOR_VERSION),
-      flags: flags & wanted,
-      flags2: this.#backings ? FuseInit2.PASSTHROUGH : 0,
-      maxWrite: MAX_WRITE,
-      maxPages: MAX_PAGES,
-      maxStackDepth: this.#backings ? 1 : 0,
-    });
-    return reply;
   }
 
   /**

@@ -2,13 +2,13 @@
  * The mount that backing files lie in (fuse/backing-session.ts): made with fsopen(2) and fsmount(2), and attached
  * nowhere, so that it shows in no table of mounts and goes with its descriptor.
  *
- * Opening one of its files asks this very process, so another one does it (backing-opener.ts). Closing asks nobody.
+ * Opening one of its files asks this very process, so another one does it (file-opener.ts). Closing asks nobody.
  * @module
  */
 
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { BackingRegistry } from '../fuse/backing.js';
-import { BackingOpener } from './backing-opener.js';
+import { FileOpener } from './file-opener.js';
 import type { NativeCalls, NativeFunction } from './native.js';
 
 // The same on every architecture: asm-generic/unistd.h, linux/mount.h.
@@ -32,7 +32,7 @@ export class BackingMount implements BackingRegistry {
   readonly #mount: number;
   /** Descriptor of /dev/fuse of the mount that reads are passed through from. */
   readonly #user: number;
-  readonly #opener: BackingOpener;
+  readonly #opener: FileOpener;
   readonly #close: NativeFunction;
   readonly #ioctl: NativeFunction;
 
@@ -54,7 +54,7 @@ export class BackingMount implements BackingRegistry {
       closeSync(this.fd);
       throw error;
     }
-    this.#opener = new BackingOpener(calls, this.#mount);
+    this.#opener = new FileOpener(calls, { dir: this.#mount });
   }
 
   async register(name: string): Promise<number> {

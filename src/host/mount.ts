@@ -69,6 +69,14 @@ function run(command: string, args: string[], fd?: number): Promise<void> {
   });
 }
 
+/**
+ * Mounts what is served through a descriptor of /dev/fuse.
+ * @throws Error with the reason of mount(8)
+ */
+export function mountFuse(fd: number, dir: string): Promise<void> {
+  return run('mount', ['-i', '-t', 'fuse', '-o', mountOptions(3), MOUNT_SOURCE, dir], fd);
+}
+
 /** Unmounts as long as nobody uses the mount. */
 export function umount(dir: string): Promise<void> {
   return run('umount', [dir]);
@@ -117,7 +125,7 @@ export class FuseTransport implements Transport {
     const openFlags = this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR;
     const fd = openSync('/dev/fuse', openFlags);
     const mounting = async () => {
-      await run('mount', ['-i', '-t', 'fuse', '-o', mountOptions(3), MOUNT_SOURCE, dir], fd);
+      await mountFuse(fd, dir);
       return options.view;
     };
     const unmounting = async () => {

@@ -32,6 +32,8 @@ import { MOUNT_SOURCE, mountOptions } from './mount.js';
 export const places = {
   /** The mount of the model, whole. */
   model: '/run/mdevfs/sys',
+  /** The mount of its devices. */
+  dev: '/run/mdevfs/dev',
   /** The machine's own sysfs, while /sys is put together. */
   real: '/run/mdevfs/real',
   /** The plan of /sys, written by the daemon. */
@@ -46,8 +48,11 @@ export const places = {
   answer: '/run/mdevfs/answer',
 } as const;
 
-/** Number of the descriptor of /dev/fuse that the daemon inherits. */
+/** Numbers of the descriptors of /dev/fuse that the daemon inherits: of the model's sysfs, and of its devices. */
 export const FUSE_FD = 9;
+export const DEVICE_FUSE_FD = 8;
+/** Number of the socket that the daemon inherits, with a seccomp listener in it, if there is one. */
+export const LISTENER_FD = 6;
 
 const tell = `
 fault() { echo "fault $*" >&3; exit 1; }
@@ -59,11 +64,11 @@ export const bootScript = 'script=$(cat <&4); exec 4>&-; eval "$script"';
 
 /**
  * The outer script. Its parameters: how many words the daemon's command has, those words, and the command's.
- * @param run puts a new /run together at /sys, see compose-run.ts
+ * @param run puts a new /run together at /sys, and @param dev a new /dev, see compose-own.ts
  * @param sysMounts what is mounted below /sys, as paths below that
  * @param freshSys whether the network namespace is new, and wants a sysfs that shows its devices
  */
-export function outerScript(run: string, sysMounts: readonly string[], freshSys: boolean): string {
+export function outerScript(run: string, dev: string, sysMounts: readonly string[], freshSys: boolean): string {
   const submounts = sysMounts.map(
     (path) => `mount -n --rbind ${quoted(places.real + path)} ${quoted(`/sys${path}`)}`,
   );
@@ -77,7 +82,7 @@ umount -n -l ${places.real}
   return `${tell}
 words=$1
 shift
-exec ${FUSE_FD}<>/dev/fuse
+exec ${FUSE_FD}<>/dev/fuse ${DEVICE_FUSE_FD}<>/dev/fuse
 (
   count=$words
   for word do
@@ -87,24 +92,29 @@ exec ${FUSE_FD}<>/dev/fuse
   done
   "$@" <&5 >&2 3>&- 5>&- &
   daemon=$!
-  exec 5>&- ${FUSE_FD}>&-
+  exec 5>&- ${LISTENER_FD}>&- ${FUSE_FD}>&- ${DEVICE_FUSE_FD}>&-
   wait $daemon
   echo "daemon $?" >&3
 ) &
-exec 5>&-
+exec 5>&- ${LISTENER_FD}>&-
 shift "$words"
 mount -n -t proc proc /proc 2>/dev/null
 try mount -n -t tmpfs -o mode=755 mdevfs /sys
 (
 ${run})
 try mount -n --move /sys /run
-mkdir -p ${places.model} ${places.real} ${places.devices}
+mkdir -p ${places.model} ${places.dev} ${places.real} ${places.devices}
+try mount -n -t tmpfs -o mode=755 mdevfs /sys
+(
+${dev})
+try mount -n --move /sys /dev
 mkfifo -m 600 ${places.request} ${places.answer}
 ${freshSys ? fresh : ''}
 cat > ${places.inner} <<'INNER'
 ${innerScript}INNER
 try mount -n -i -t fuse -o ${mountOptions(FUSE_FD)} ${MOUNT_SOURCE} ${places.model}
-exec ${FUSE_FD}>&-
+try mount -n -i -t fuse -o ${mountOptions(DEVICE_FUSE_FD)} ${MOUNT_SOURCE} ${places.dev}
+exec ${FUSE_FD}>&- ${DEVICE_FUSE_FD}>&-
 echo mounted >&3
 trap : INT QUIT
 unshare -m --propagation private sh ${places.inner} "$@"
@@ -122,6 +132,8 @@ ip link set lo up 2>/dev/null
 [ -e ${places.model}/kernel ] || exit 1
 said=$(. ${places.plan} 2>&1) || fault "$said"
 umount -n -l ${places.real}
+[ -e ${places.dev}/iommu ] && ln -sf ${places.dev}/iommu /dev/iommu
+[ -d ${places.dev}/vfio ] && { try mount -n --bind ${places.dev}/vfio /dev/vfio; }
 (
   trap '' INT QUIT HUP TERM USR1 USR2
   while read -r what signal pid; do

@@ -5,10 +5,11 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { isatty } from 'node:tty';
-import { composeRun } from './compose-run.js';
+import { composeDev, composeRun } from './compose-own.js';
 import { mounts } from './mountinfo.js';
 import { bootScript, outerScript } from './namespace-script.js';
 
@@ -21,6 +22,8 @@ export interface NamespaceOptions {
   daemon: readonly string[];
   command: readonly string[];
   env: NodeJS.ProcessEnv;
+  /** Socket with a seccomp listener for the daemon (pass-fd.ts); closed here when it has it. */
+  listener?: number | undefined;
 }
 
 export interface NamespaceEnd {
@@ -50,10 +53,12 @@ function sysMounts(): string[] {
  * @param died called when the daemon ends while the command runs
  */
 export async function runInNamespace(
-  { user, net, daemon, command, env }: NamespaceOptions,
+  { user, net, daemon, command, env, listener }: NamespaceOptions,
   died: (exitCode: number) => void,
 ): Promise<NamespaceEnd> {
-  const outer = outerScript(composeRun('/run', '/sys').script('/sys/mdevfs/table'), sysMounts(), net);
+  const run = composeRun('/run', '/sys').script('/sys/mdevfs/table');
+  const dev = composeDev('/dev', '/sys').script('/run/mdevfs/table');
+  const outer = outerScript(run, dev, sysMounts(), net);
   const child = spawn(
     'unshare',
     [
@@ -62,8 +67,9 @@ export async function runInNamespace(
       ...['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--'],
       ...['sh', '-c', bootScript, 'mdevfs-run', String(daemon.length), ...daemon, ...command],
     ],
-    { stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe', 'pipe'], env },
+    { stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe', 'pipe', listener ?? 'ignore'], env },
   );
+  if (listener !== undefined) closeSync(listener);
   (child.stdio[4] as Duplex).on('error', () => {}).end(outer);
   const toDaemon = (child.stdio.at(5) as Duplex).on('error', () => {});
   const end: NamespaceEnd = { exitCode: 1 };

@@ -16,6 +16,15 @@ export interface NativeFunction extends Native {
 interface Koffi {
   load(library: string): { func(prototype: string): NativeFunction };
   errno(): number;
+  alloc(type: string, length: number): object;
+  address(pointer: object): bigint;
+  view(pointer: object | bigint, length: number): ArrayBuffer;
+}
+
+/** Memory at an address that never changes, for structures that point to it. */
+export interface FixedMemory {
+  readonly address: bigint;
+  readonly bytes: Buffer;
 }
 
 export class NativeCalls {
@@ -49,6 +58,22 @@ export class NativeCalls {
   /** @param prototype in C, such as `int close(int fd)` */
   bind(prototype: string): NativeFunction {
     return this.#library.func(prototype);
+  }
+
+  /** Memory that stays where it is until the program ends. */
+  allocate(length: number): FixedMemory {
+    const pointer = this.#koffi.alloc('uint8_t', length);
+    return { address: BigInt(this.#koffi.address(pointer)), bytes: this.viewOf(pointer, length) };
+  }
+
+  /** What is at an address; whoever maps it has to keep it there as long as the buffer is used. */
+  viewOf(pointer: object | bigint, length: number): Buffer {
+    return Buffer.from(this.#koffi.view(pointer, length));
+  }
+
+  /** The errno of the last call that failed. */
+  get errno(): number {
+    return this.#koffi.errno();
   }
 
   /** @throws Error that names the call and its errno, when the result is negative */

@@ -20,12 +20,9 @@ import {
   KVM_SET_DEVICE_ATTR,
   VFIO_SPAPR_TCE_SIZE,
 } from '../uapi/kvm.js';
-import { VfioDeviceFile } from '../vfio/device-file.js';
-import { VfioGroupFile } from '../vfio/group-file.js';
 import { SpaprTceTable } from './spapr-tce.js';
+import { KvmVfioFiles } from './vfio-files.js';
 import type { KvmVm } from './vm.js';
-
-type VfioFile = VfioGroupFile | VfioDeviceFile;
 
 const fail = (errno: number): never => {
   throw new KernelError(errno);
@@ -33,11 +30,11 @@ const fail = (errno: number): never => {
 
 export class KvmVfio extends CharFile {
   override readonly name = 'anon_inode:kvm-vfio';
-  /** The files of the VM, each with the tables of DMA addresses that a guest fills for its group. */
-  readonly files = new Map<VfioFile, Set<SpaprTceTable>>();
+  readonly files: KvmVfioFiles;
 
   constructor(readonly vm: KvmVm) {
     super();
+    this.files = new KvmVfioFiles(vm, vm.kvm.module.core.profile.kvmVfioFiles);
     vm.get();
   }
 
@@ -69,57 +66,31 @@ export class KvmVfio extends CharFile {
     return attr;
   }
 
+  /**
+   * @throws EFAULT; EBADF for no open file; EINVAL for a file that is not VFIO's, and for a table that is not the VM's
+   * @throws EEXIST for a file that was added, ENOENT for one that was not
+   */
   #set({ attr, addr }: KvmDeviceAttr, caller: Caller): void {
     const data = caller.memory.read(
       addr,
       attr === KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE ? VFIO_SPAPR_TCE_SIZE : 4,
     );
     const file = caller.fget(data.readInt32LE(0));
-    if (attr === KVM_DEV_VFIO_FILE_ADD) this.#add(file);
-    else if (attr === KVM_DEV_VFIO_FILE_DEL) this.#delete(file);
+    if (attr === KVM_DEV_VFIO_FILE_ADD) this.files.add(file);
+    else if (attr === KVM_DEV_VFIO_FILE_DEL) this.files.delete(file);
     else this.#setSpaprTce(file, data.readInt32LE(4), caller);
-  }
-
-  /** @throws EINVAL for a file that is not VFIO's; EEXIST for one that was added */
-  #add(file: CharFile | undefined): void {
-    if (!this.#isValid(file)) throw new KernelError(Errno.EINVAL);
-    if (this.files.has(file)) fail(Errno.EEXIST);
-    this.files.set(file.get(), new Set());
-    file.kvm = this.vm;
-  }
-
-  #isValid(file: CharFile | undefined): file is VfioFile {
-    if (this.vm.kvm.module.core.profile.kvmVfioFiles)
-      return file instanceof VfioGroupFile || file instanceof VfioDeviceFile;
-    return file instanceof VfioGroupFile && file.hasIommu;
-  }
-
-  /** @throws ENOENT for a file that was not added */
-  #delete(file: CharFile | undefined): void {
-    const added = file as VfioFile;
-    const tables = this.files.get(added) ?? fail(Errno.ENOENT);
-    this.files.delete(added);
-    this.#letGo(added, tables);
   }
 
   /** @throws ENOENT for a file that was not added; EBADF, EINVAL for what is no table of this VM */
   #setSpaprTce(file: CharFile | undefined, tablefd: number, caller: Caller): void {
-    const tables = this.files.get(file as VfioFile) ?? fail(Errno.ENOENT);
+    const tables = this.files.tablesOf(file);
     const table = caller.fget(tablefd);
     if (!(table instanceof SpaprTceTable) || table.vm !== this.vm) throw new KernelError(Errno.EINVAL);
     if (!tables.has(table)) tables.add(table.get());
   }
 
-  #letGo(file: VfioFile, tables: Set<SpaprTceTable>): void {
-    file.kvm = undefined;
-    for (const table of tables) table.put();
-    file.put();
-  }
-
   protected override release(): void {
-    const files = [...this.files];
     this.files.clear();
-    for (const [file, tables] of files) this.#letGo(file, tables);
     this.vm.vfio = undefined;
     this.vm.put();
   }

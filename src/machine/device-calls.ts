@@ -5,12 +5,14 @@
 
 import type { DriverCore } from '../base/core.js';
 import type { DeviceCall } from '../base/fault.js';
+import type { DeviceNode } from '../base/devtmpfs.js';
 import type { Caller, CharFile, UserPointer } from '../base/file.js';
+import { faultOf } from '../kernfs/fault.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { type Fault, failWith, shortened, struck } from '../lib/fault.js';
 import type { Sleeps } from '../lib/sleep.js';
 import type { Namespace } from './namei.js';
-import type { OpenFile } from './open-file.js';
+import { OpenFile } from './open-file.js';
 
 function einval(): never {
   throw new KernelError(Errno.EINVAL);
@@ -22,8 +24,19 @@ export class DeviceCalls {
     readonly namespace: Namespace,
   ) {}
 
-  /** @throws what the device says */
+  /**
+   * Opens a node; who may, somebody else has asked.
+   * @param flags as they are kept
+   * @throws ENXIO when no driver answers for it; what the driver says
+   */
+  open(node: DeviceNode, flags: number): OpenFile {
+    failWith(faultOf(node, 'open'));
+    return new OpenFile(node, flags, undefined, this.core.devts.open(node.devt).get());
+  }
+
+  /** @throws what the device says; ENOTTY where it takes no requests */
   ioctl(file: OpenFile, device: CharFile, request: number, arg: UserPointer, caller: Caller): Sleeps<number> {
+    if (!device.ioctl) throw new KernelError(Errno.ENOTTY);
     return struck(this.#faultOf(file, device, { operation: 'ioctl', request }), () =>
       device.ioctl!(request, arg, caller),
     );

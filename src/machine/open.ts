@@ -3,16 +3,13 @@
  * @module
  */
 
-import type { Devt } from '../base/chrdev.js';
 import { DeviceNode } from '../base/devtmpfs.js';
-import type { CharFile } from '../base/file.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
-import { faultOf, openFileNow } from '../kernfs/fault.js';
+import { openFileNow } from '../kernfs/fault.js';
 import { KernfsFile, O_ACCMODE } from '../kernfs/file.js';
 import { KernfsLink } from '../kernfs/link.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import { failWith } from '../lib/fault.js';
 import type { Namespace } from './namei.js';
 import {
   O_CLOEXEC,
@@ -40,7 +37,7 @@ export function openPath(
   path: string,
   flags: number,
   credentials: Credentials,
-  openDevice: (devt: Devt) => CharFile,
+  openDevice: (node: DeviceNode, flags: number) => OpenFile,
   start?: KernfsDir,
 ): OpenFile {
   // With O_PATH nothing but these flags counts.
@@ -62,10 +59,7 @@ export function openPath(
   // The superfluous bits of creation are not kept, as F_GETFL shows.
   const kept = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)) | O_LARGEFILE;
   if (isDir(node)) return new OpenFile(node, kept);
-  if (node instanceof DeviceNode) {
-    failWith(faultOf(node, 'open'));
-    return new OpenFile(node, kept, undefined, openDevice(node.devt).get());
-  }
+  if (node instanceof DeviceNode) return openDevice(node, kept);
   if (!(node instanceof KernfsFile)) throw new KernelError(Errno.ENXIO);
   const file = new OpenFile(node, kept, openFileNow(node, flags));
   if (flags & O_TRUNC) node.setattr({ size: 0 });

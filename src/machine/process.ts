@@ -7,8 +7,8 @@
  * @module
  */
 
-import type { Devt } from '../base/chrdev.js';
 import type { DriverCore } from '../base/core.js';
+import type { DeviceNode } from '../base/devtmpfs.js';
 import { Eventfd } from '../base/eventfd.js';
 import type { Caller, CharFile } from '../base/file.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
@@ -93,6 +93,8 @@ export class Process extends PathCalls implements Caller {
     this.memory.unmapAll();
   }
 
+  readonly #openDevice = (node: DeviceNode, flags: number): OpenFile => this.#device.open(node, flags);
+
   open(path: string, flags: number): number {
     return this.#install(openPath(this.namespace, path, flags, this.credentials, this.#openDevice));
   }
@@ -102,8 +104,6 @@ export class Process extends PathCalls implements Caller {
       openPath(this.namespace, path, flags, this.credentials, this.#openDevice, this.#directory(dirfd)),
     );
   }
-
-  readonly #openDevice = (devt: Devt): CharFile => this.core.devts.open(devt);
 
   close(fd: number): void {
     const file = this.#file(fd);

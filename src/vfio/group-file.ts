@@ -114,16 +114,15 @@ export class VfioGroupFile extends CharFile {
     const name = readString(arg);
     const { vdev } = this.group;
     if (!vdev || !matches(vdev, name)) return fail(Errno.ENODEV);
-    const file = new VfioDeviceFile(vdev, this);
+    const file = new VfioDeviceFile(vdev, this).get();
     try {
       // An iommufd may be taken from a group whose device is open; then that device cannot be opened again.
       if (!this.#iommu) fail(Errno.EINVAL);
       file.openInGroup(this);
-    } catch (error) {
-      vdev.putRegistration();
-      throw error;
+      return caller.install(file);
+    } finally {
+      file.put();
     }
-    return caller.install(file);
   }
 
   /**

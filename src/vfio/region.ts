@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { DriverCore } from '../base/core.js';
 import type { UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import {
@@ -13,7 +14,13 @@ import {
   encodeRegionInfo,
   REGION_INFO_SIZE,
   VFIO_REGION_INFO_FLAG_CAPS,
+  VFIO_REGION_INFO_FLAG_MMAP,
 } from '../uapi/vfio.js';
+
+/** The flag of a region that can be mapped, if those of this machine can. */
+export function mmapFlag({ devicePages }: DriverCore): number {
+  return devicePages.mappable ? VFIO_REGION_INFO_FLAG_MMAP : 0;
+}
 
 export interface Region {
   size: number;

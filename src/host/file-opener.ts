@@ -1,5 +1,5 @@
 /**
- * Opens files of the backing mount (backing-mount.ts) in a process of their own. Opening one asks this program, and no
+ * Opens files of this program's own mounts in a process of their own. Opening one asks this program, and no
  * thread of it may wait for that: one that waits when the program is killed never ends, since the answer never comes,
  * and the connection to the kernel, whose end would wake it up, stays open, since threads share their descriptors. The
  * other process has no descriptor of /dev/fuse. When this program dies, its connections end, whatever the other
@@ -14,49 +14,54 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { closeSync } from 'node:fs';
-import type { NativeCalls, NativeFunction } from './native.js';
-
-// The same on every architecture: asm-generic/unistd.h.
-const SYS_PIDFD_OPEN = 434;
-const SYS_PIDFD_GETFD = 438;
+import type { NativeCalls } from './native.js';
+import { PidfdCalls } from './pidfd.js';
 
 /** Of the other process. */
-const MOUNT_FD = 3;
+const DIR_FD = 3;
 const FILE_FD = 4;
 
 /**
  * Opens what is named by a line and says so, until an empty line comes. Before that it reads the file and closes it:
- * then the page is in memory, so that nobody waits for this program while he holds its lock, and the kernel has learned
- * that closing asks nobody.
+ * then the page of a backing file is in memory, so that nobody waits for this program while he holds its lock, and the
+ * kernel has learned that closing asks nobody.
  */
-const SCRIPT = `
+const script = (dir: string, redirection: string): string => `
 while read -r name; do
-  file=/proc/self/fd/${MOUNT_FD}/$name
+  file="${dir}/$name"
   { read -r text; } <"$file"
-  { echo open; read -r taken; } ${FILE_FD}<"$file" || echo absent
+  { echo open; read -r taken; } ${FILE_FD}${redirection}"$file" || echo absent
 done`;
+
+/** Where the files are, and what for they are opened. */
+export interface OpenerOptions {
+  /** A directory: its path, or a descriptor that stays open until {@link FileOpener.close}. */
+  readonly dir: string | number;
+  /** Whether to open for writing too. */
+  readonly write?: boolean;
+}
 
 interface Shell {
   child: ChildProcess;
   pidfd: number;
 }
 
-export class BackingOpener {
-  readonly #calls: NativeCalls;
-  readonly #mount: number;
-  readonly #pidfdOpen: NativeFunction;
-  readonly #pidfdGetfd: NativeFunction;
+export class FileOpener {
+  readonly #pidfds: PidfdCalls;
+  readonly #options: OpenerOptions;
   #shell: Shell | undefined;
   #closed = false;
   /** One file after another. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param mount descriptor of the directory that the files are in; has to stay open until {@link close} */
-  constructor(calls: NativeCalls, mount: number) {
-    this.#calls = calls;
-    this.#mount = mount;
-    this.#pidfdOpen = calls.bind('long syscall(long number, int pid, unsigned int flags)');
-    this.#pidfdGetfd = calls.bind('long syscall(long number, int pidfd, int fd, unsigned int flags)');
+  constructor(calls: NativeCalls, options: OpenerOptions) {
+    this.#pidfds = new PidfdCalls(calls);
+    this.#options = options;
+  }
+
+  /** Number of the process, once it has been needed. */
+  get pid(): number | undefined {
+    return this.#shell?.child.pid;
   }
 
   /**
@@ -89,23 +94,24 @@ export class BackingOpener {
     const { child, pidfd } = this.#shell;
     child.stdin!.write(`${name}\n`);
     const answer = await answerOf(child);
-    if (answer !== 'open\n') throw new Error(`a backing file does not open`);
+    if (answer !== 'open\n') throw new Error(`${name} does not open`);
     if (this.#closed) throw new Error('the mount is gone');
     try {
-      const file = Number(this.#pidfdGetfd(SYS_PIDFD_GETFD, pidfd, FILE_FD, 0));
-      return this.#calls.checked('pidfd_getfd', file);
+      return this.#pidfds.take(pidfd, FILE_FD);
     } finally {
       child.stdin!.write('\n');
     }
   }
 
   #start(): Shell {
-    const child = spawn('/bin/sh', ['-c', SCRIPT], {
+    const { dir, write = false } = this.#options;
+    const path = typeof dir === 'string' ? dir : `/proc/self/fd/${DIR_FD}`;
+    const child = spawn('/bin/sh', ['-c', script(path, write ? '<>' : '<')], {
       cwd: '/',
       env: {},
       // In a session of its own: what a terminal tells the daemon is not for it.
       detached: true,
-      stdio: ['pipe', 'pipe', 'ignore', this.#mount],
+      stdio: ['pipe', 'pipe', 'ignore', ...(typeof dir === 'string' ? [] : [dir])],
     });
     // An end of the process shows in its answer.
     child.on('error', () => {});
@@ -114,8 +120,7 @@ export class BackingOpener {
     child.unref();
     for (const stream of [child.stdin, child.stdout]) (stream as Socket).unref();
     if (child.pid === undefined) throw new Error('/bin/sh does not start');
-    const pidfd = Number(this.#pidfdOpen(SYS_PIDFD_OPEN, child.pid, 0));
-    return { child, pidfd: this.#calls.checked('pidfd_open', pidfd) };
+    return { child, pidfd: this.#pidfds.open(child.pid) };
   }
 }
 

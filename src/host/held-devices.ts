@@ -1,0 +1,34 @@
+/**
+ * The parts that answer for emulated devices of a command: the mount of its /dev, and the listener for system calls that
+ * FUSE cannot answer.
+ * @module
+ */
+
+import type { Log } from '../fuse/transport.js';
+import type { DeviceMount } from './device-mount.js';
+import { FileOpener } from './file-opener.js';
+import { ForeignVms } from './foreign-vms.js';
+import { LockedMemory } from './locked-memory.js';
+import { receiveFd } from './pass-fd.js';
+import { SeccompListener } from './seccomp-listener.js';
+import { SpareFiles } from './spare-files.js';
+
+/**
+ * @param dir where the devices are mounted, as another process of this namespace finds them
+ * @param socket with the descriptor of the seccomp listener (pass-fd.ts). Nobody else has that, so when this program ends,
+ * calls that it would have answered fail with ENOSYS.
+ */
+export function answerHeldCalls(
+  { files, native }: DeviceMount,
+  dir: string,
+  socket: number,
+  log: Log,
+): SeccompListener {
+  const spares = new SpareFiles(files, new FileOpener(native, { dir, write: true }));
+  files.nameless = spares;
+  const vms = new ForeignVms(files.machine.core.profile.kvmVfioFiles);
+  const asked = { files, spares, vms, locked: new LockedMemory(native) };
+  const answering = new SeccompListener(native, receiveFd(native, socket), asked, log);
+  void answering.serve();
+  return answering;
+}

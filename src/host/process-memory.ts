@@ -1,0 +1,126 @@
+/**
+ * The memory of a process, for as long as a device has mappings of it (/proc/PID/mem). The file stands for the address
+ * space, whatever becomes of the process's number: when the process has ended, or become another program, there is
+ * nothing more to be read.
+ *
+ * Differs from a kernel: pages are not pinned. What is at an address when the device gets there is what it gets, and a
+ * page that may only be read is written to all the same, in a copy of the process's own.
+ * @module
+ */
+
+import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import type { UserMemory } from '../base/file.js';
+import { Errno, KernelError } from '../lib/errno.js';
+
+const PAGE_SIZE = 4096;
+/** CAP_IPC_LOCK: who has it locks without limit. */
+const CAP_IPC_LOCK = 1n << 14n;
+const MAX_ADDRESS = 0x7fff_ffff_ffffn;
+
+/** Files of processes that nobody refers to any more. */
+const unused = new FinalizationRegistry<number>((fd) => closeSync(fd));
+
+function fault(): never {
+  throw new KernelError(Errno.EFAULT);
+}
+
+/** Where pages may be locked beyond what the process was allowed, since somebody was told so. */
+export type LockLimits = Map<number, number>;
+
+export class ProcessMemory implements UserMemory {
+  readonly #fd: number;
+  #locked = 0;
+  /** Bytes, as far as they were asked for. */
+  #lockLimit = 0;
+  /** An address that was mapped when it was looked at last. */
+  #mapped: bigint | undefined;
+
+  /**
+   * @param thread one that waits for this program, of the process
+   * @param pid number of the process
+   * @param granted limits that the machine could not raise, by process
+   * @throws Error of open(2)
+   */
+  constructor(
+    thread: number,
+    readonly pid: number,
+    readonly granted: LockLimits,
+  ) {
+    this.#fd = openSync(`/proc/${thread}/mem`, 'r+');
+    unused.register(this, this.#fd);
+  }
+
+  read(address: bigint, length: number): Buffer {
+    const target = Buffer.allocUnsafe(length);
+    this.readInto(address, target);
+    return target;
+  }
+
+  readInto(address: bigint, target: Buffer): void {
+    for (let done = 0; done < target.length; ) {
+      const got = this.#read(address + BigInt(done), target, done);
+      if (got === 0) fault();
+      done += got;
+    }
+    this.#mapped = address;
+  }
+
+  #read(address: bigint, target: Buffer, done: number): number {
+    if (address < 0n || address > MAX_ADDRESS) fault();
+    try {
+      return readSync(this.#fd, target, done, target.length - done, address);
+    } catch {
+      return fault();
+    }
+  }
+
+  write(address: bigint, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const at = address + BigInt(done);
+      if (at < 0n || at > MAX_ADDRESS) fault();
+      let put: number;
+      try {
+        put = writeSync(this.#fd, bytes, done, bytes.length - done, Number(at));
+      } catch {
+        return fault();
+      }
+      if (put === 0) fault();
+      done += put;
+    }
+  }
+
+  get gone(): boolean {
+    if (this.#mapped === undefined) return false;
+    try {
+      return readSync(this.#fd, Buffer.alloc(1), 0, 1, this.#mapped) === 0;
+    } catch {
+      // The page is gone, the process is not.
+      return false;
+    }
+  }
+
+  get locked(): number {
+    return this.#locked;
+  }
+
+  chargeLocked(pages: number): void {
+    const wanted = (this.#locked + pages) * PAGE_SIZE;
+    if (pages > 0 && wanted > this.#lockLimit) {
+      this.#lockLimit = Math.max(lockLimitOf(this.pid), this.granted.get(this.pid) ?? 0);
+      if (wanted > this.#lockLimit) throw new KernelError(Errno.ENOMEM);
+    }
+    this.#locked += pages;
+  }
+}
+
+/** RLIMIT_MEMLOCK in bytes; none for who has the right to lock, and for a process that is gone. */
+function lockLimitOf(pid: number): number {
+  try {
+    const capabilities = /^CapEff:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    if (capabilities && BigInt(`0x${capabilities}`) & CAP_IPC_LOCK) return Infinity;
+    const soft = /^Max locked memory\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))?.[1];
+    return soft === undefined || soft === 'unlimited' ? Infinity : Number(soft);
+  } catch {
+    return Infinity;
+  }
+}

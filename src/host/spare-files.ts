@@ -1,0 +1,120 @@
+/**
+ * Open files of the device mount that have no name: a descriptor that a process gets by an ioctl, such as that of a VFIO
+ * device, is one. Another process opens it (file-opener.ts) and the descriptor is taken out of it. At that time it stands
+ * for nothing; what it stands for is said when the model hands the file out.
+ * @module
+ */
+
+import { closeSync } from 'node:fs';
+import type { CharFile } from '../base/file.js';
+import type { OpenDeviceFile } from '../fuse/char-device.js';
+import { type KernfsNode, type KernfsRoot, S_IFCHR } from '../kernfs/node.js';
+import { kernfsCreateRoot } from '../kernfs/root.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import { OpenFile } from '../machine/open-file.js';
+import { type DeviceFiles, NamelessNode } from './device-files.js';
+import type { FileOpener } from './file-opener.js';
+
+const O_RDWR = 2;
+
+/** A file that is open and stands for nothing yet. */
+export interface SpareFile {
+  /** Ours to close. */
+  readonly fd: number;
+  /** Says what it stands for, from now on; takes a reference. */
+  become(file: CharFile): void;
+}
+
+/** The node that a spare file is opened by. */
+class SpareNode extends NamelessNode {
+  readonly size = 0;
+  /** The open file, once there is one. */
+  slot: Slot | undefined;
+
+  constructor(
+    root: KernfsRoot,
+    name: string,
+    readonly files: DeviceFiles,
+    readonly backing: number | undefined,
+  ) {
+    super(root, name, S_IFCHR | 0o600);
+  }
+
+  open(nodeid: number): OpenDeviceFile {
+    this.slot = new Slot(this, nodeid);
+    return this.slot;
+  }
+}
+
+/** What is behind the open file: nothing, and later what it became. */
+class Slot implements OpenDeviceFile {
+  #file: OpenDeviceFile | undefined;
+
+  constructor(
+    readonly node: SpareNode,
+    readonly nodeid: number,
+  ) {}
+
+  become(file: CharFile): void {
+    const { node, nodeid } = this;
+    this.#file = node.files.add(new OpenFile(node, O_RDWR, undefined, file.get()), nodeid);
+  }
+
+  get #opened(): OpenDeviceFile {
+    if (!this.#file) throw new KernelError(Errno.EBADF);
+    return this.#file;
+  }
+
+  get backing(): number | undefined {
+    return this.node.backing;
+  }
+
+  read(length: number, offset: number): Uint8Array {
+    return this.#file ? this.#file.read(length, offset) : Buffer.alloc(0);
+  }
+
+  write: OpenDeviceFile['write'] = (bytes, offset) => this.#opened.write(bytes, offset);
+  ioctl: OpenDeviceFile['ioctl'] = (request, argument, thread) => this.#opened.ioctl(request, argument, thread);
+  poll: OpenDeviceFile['poll'] = () => this.#opened.poll();
+
+  release(): void {
+    this.#file?.release();
+  }
+}
+
+export class SpareFiles {
+  readonly #root = kernfsCreateRoot(() => performance.timeOrigin + performance.now()).root;
+  readonly #waiting = new Map<string, SpareNode>();
+  #last = 0;
+
+  constructor(
+    readonly files: DeviceFiles,
+    readonly opener: FileOpener,
+  ) {}
+
+  /** Only the process that opens them finds them. */
+  find(name: string, thread: number): KernfsNode | undefined {
+    return thread === this.opener.pid ? this.#waiting.get(name) : undefined;
+  }
+
+  /**
+   * @param backing number of the file that is mapped by whoever maps it
+   * @throws KernelError ENFILE when it cannot be had
+   */
+  async open(backing?: number): Promise<SpareFile> {
+    const name = `spare-${++this.#last}`;
+    const node = new SpareNode(this.#root, name, this.files, backing);
+    this.#waiting.set(name, node);
+    try {
+      const fd = await this.opener.open(name);
+      return { fd, become: (file) => node.slot!.become(file) };
+    } catch {
+      throw new KernelError(Errno.ENFILE);
+    } finally {
+      this.#waiting.delete(name);
+    }
+  }
+}
+
+/** Gives up a file that nobody needed. */
+export const discard = ({ fd }: SpareFile): void => closeSync(fd);
