@@ -29,7 +29,10 @@ export interface ServeRunOptions {
 }
 
 /** @returns the exit code, when nothing is mounted any more */
-export async function serveRun(fixture: string, { uevents = false, withoutListener }: ServeRunOptions): Promise<number> {
+export async function serveRun(
+  fixture: string,
+  { uevents = false, withoutListener }: ServeRunOptions,
+): Promise<number> {
   // The terminal's signals are for the command. What ends this process is the end of its namespace.
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM', 'SIGTSTP'] as const)
     process.on(signal, () => {});

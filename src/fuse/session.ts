@@ -13,7 +13,13 @@ import type { KernfsDir } from '../kernfs/dir.js';
 import type { KernfsObserver } from '../kernfs/notify.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { asleep } from '../lib/sleep.js';
-import { decodeInterruptIn, encodeOutHeader, FUSE_OLDEST_MINOR_VERSION, FuseOp } from '../uapi/fuse.js';
+import {
+  decodeInitIn,
+  decodeInterruptIn,
+  encodeOutHeader,
+  FUSE_OLDEST_MINOR_VERSION,
+  FuseOp,
+} from '../uapi/fuse.js';
 import { type Announcement, sendAnnouncement } from './announcement.js';
 import { BackingFiles, type BackingRegistry } from './backing.js';
 import { KernelCache, type Notifier } from './cache.js';
@@ -182,7 +188,8 @@ export class Session implements Mount {
     try {
       return greet(request, this.chars ? deviceGreeting : attributeGreeting, passthrough);
     } catch (error) {
-      this.log(`mdevfs: this kernel's FUSE is too old; 7.${FUSE_OLDEST_MINOR_VERSION} is needed`);
+      const { major, minor } = decodeInitIn(request.message);
+      this.log(`mdevfs: this kernel speaks FUSE ${major}.${minor}; 7.${FUSE_OLDEST_MINOR_VERSION} is needed`);
       throw error;
     }
   }

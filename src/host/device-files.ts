@@ -15,7 +15,7 @@ import { DeviceCalls } from '../machine/device-calls.js';
 import type { VfioDevice } from '../vfio/device.js';
 import { VfioDeviceFile } from '../vfio/device-file.js';
 import type { Machine } from '../machine/machine.js';
-import { OpenFile } from '../machine/open-file.js';
+import type { OpenFile } from '../machine/open-file.js';
 import type { NativeCalls } from './native.js';
 import { PidfdCalls } from './pidfd.js';
 import { ProcessVm } from './process-vm.js';

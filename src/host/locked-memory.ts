@@ -11,7 +11,6 @@ import type { NativeCalls, NativeFunction } from './native.js';
 import type { HeldProcess } from './held-process.js';
 import { RLIM_INFINITY, RLIMIT_MEMLOCK, RLIMIT_SIZE } from './seccomp-filter.js';
 
-
 export class LockedMemory {
   readonly #prlimit: NativeFunction;
 

@@ -68,7 +68,12 @@ export const bootScript = 'script=$(cat <&4); exec 4>&-; eval "$script"';
  * @param sysMounts what is mounted below /sys, as paths below that
  * @param freshSys whether the network namespace is new, and wants a sysfs that shows its devices
  */
-export function outerScript(run: string, dev: string, sysMounts: readonly string[], freshSys: boolean): string {
+export function outerScript(
+  run: string,
+  dev: string,
+  sysMounts: readonly string[],
+  freshSys: boolean,
+): string {
   const submounts = sysMounts.map(
     (path) => `mount -n --rbind ${quoted(places.real + path)} ${quoted(`/sys${path}`)}`,
   );

@@ -78,14 +78,17 @@ export class ProcessMemory implements UserMemory {
     for (let done = 0; done < bytes.length; ) {
       const at = address + BigInt(done);
       if (at < 0n || at > MAX_ADDRESS) fault();
-      let put: number;
-      try {
-        put = writeSync(this.#fd, bytes, done, bytes.length - done, Number(at));
-      } catch {
-        return fault();
-      }
+      const put = this.#write(at, bytes.subarray(done));
       if (put === 0) fault();
       done += put;
+    }
+  }
+
+  #write(address: bigint, bytes: Uint8Array): number {
+    try {
+      return writeSync(this.#fd, bytes, 0, bytes.length, Number(address));
+    } catch {
+      return fault();
     }
   }
 

@@ -19,7 +19,8 @@ export class ProcessVm {
 
   constructor(calls: NativeCalls) {
     this.#scratch = calls.allocate(SCRATCH_SIZE);
-    const rest = 'int pid, void *local, unsigned long locals, void *remote, unsigned long remotes, long flags';
+    const rest =
+      'int pid, void *local, unsigned long locals, void *remote, unsigned long remotes, long flags';
     this.#readv = calls.bind(`long process_vm_readv(${rest})`);
     this.#writev = calls.bind(`long process_vm_writev(${rest})`);
     this.#local.writeBigUInt64LE(this.#scratch.address, 0);
@@ -51,6 +52,7 @@ export class ProcessVm {
     this.#remote.writeBigUInt64LE(BigInt.asUintN(64, address), 0);
     this.#remote.writeUInt32LE(size, 8);
     this.#local.writeUInt32LE(size, 8);
-    if (Number(call(thread, this.#local, 1, this.#remote, 1, 0)) !== size) throw new KernelError(Errno.EFAULT);
+    if (Number(call(thread, this.#local, 1, this.#remote, 1, 0)) !== size)
+      throw new KernelError(Errno.EFAULT);
   }
 }

@@ -66,10 +66,7 @@ export class SeccompCalls {
    * @throws ENOENT when the thread is gone; EMFILE
    */
   addFd(id: bigint, fd: number, instead?: number): number {
-    const added = this.#ask(
-      SECCOMP_IOCTL_NOTIF_ADDFD,
-      encodeSeccompNotifAddfd(id, fd, O_CLOEXEC, instead),
-    );
+    const added = this.#ask(SECCOMP_IOCTL_NOTIF_ADDFD, encodeSeccompNotifAddfd(id, fd, O_CLOEXEC, instead));
     if (added < 0) throw new KernelError(this.#calls.errno);
     return added;
   }

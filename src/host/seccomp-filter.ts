@@ -34,12 +34,7 @@ export const RLIMIT_SIZE = 16;
 export const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 
 /** Requests that are held. */
-const HELD = [
-  VFIO_GROUP_GET_DEVICE_FD,
-  VFIO_DEVICE_BIND_IOMMUFD,
-  VFIO_DEVICE_FEATURE,
-  KVM_SET_DEVICE_ATTR,
-];
+const HELD = [VFIO_GROUP_GET_DEVICE_FD, VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_FEATURE, KVM_SET_DEVICE_ATTR];
 
 // linux/bpf_common.h, linux/seccomp.h
 const LOAD = 0x20;

@@ -89,10 +89,13 @@ export class SeccompListener {
 
   async #ioctl(process: HeldProcess): Promise<Answer> {
     const { args } = process.notif;
-    const [fd, request, argument] = [Number(BigInt.asIntN(32, args[0]!)), Number(args[1]! & 0xffff_ffffn), args[2]!];
+    const [fd, request, argument] = [
+      Number(BigInt.asIntN(32, args[0]!)),
+      Number(args[1]! & 0xffff_ffffn),
+      args[2]!,
+    ];
     const { files, spares, vms } = this.asked;
-    if (request === KVM_SET_DEVICE_ATTR)
-      return vms.setDeviceAttr(process, fd, argument) ?? GO_ON;
+    if (request === KVM_SET_DEVICE_ATTR) return vms.setDeviceAttr(process, fd, argument) ?? GO_ON;
     const file = files.ofDescriptor(process, fd);
     if (!file) return GO_ON;
     process.spares.push(await spares.open(files.backingOf(handedOut(file.device))));

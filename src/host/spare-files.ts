@@ -5,7 +5,6 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
 import type { CharFile } from '../base/file.js';
 import type { OpenDeviceFile } from '../fuse/char-device.js';
 import { type KernfsNode, type KernfsRoot, S_IFCHR } from '../kernfs/node.js';
@@ -25,9 +24,12 @@ export interface SpareFile {
   become(file: CharFile): void;
 }
 
+/** What stat(2) says of one: programs do not map a file beyond its size, where it looks like a regular one. */
+const SIZE = 2 ** 44;
+
 /** The node that a spare file is opened by. */
 class SpareNode extends NamelessNode {
-  readonly size = 0;
+  readonly size = SIZE;
   /** The open file, once there is one. */
   slot: Slot | undefined;
 
@@ -74,7 +76,8 @@ class Slot implements OpenDeviceFile {
   }
 
   write: OpenDeviceFile['write'] = (bytes, offset) => this.#opened.write(bytes, offset);
-  ioctl: OpenDeviceFile['ioctl'] = (request, argument, thread) => this.#opened.ioctl(request, argument, thread);
+  ioctl: OpenDeviceFile['ioctl'] = (request, argument, thread) =>
+    this.#opened.ioctl(request, argument, thread);
   poll: OpenDeviceFile['poll'] = () => this.#opened.poll();
 
   release(): void {
@@ -115,6 +118,3 @@ export class SpareFiles {
     }
   }
 }
-
-/** Gives up a file that nobody needed. */
-export const discard = ({ fd }: SpareFile): void => closeSync(fd);
