@@ -11,10 +11,11 @@ import { Errno, KernelError } from '../lib/errno.js';
 import { rosterGet } from '../lib/roster.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import type { Nest } from './children.js';
-import { CharDeviceNumbers } from './chrdev.js';
+import { CharDeviceNumbers, type Devt } from './chrdev.js';
 import { mountDebugfs } from './debugfs.js';
 import { DeviceNumbers } from './devt.js';
 import { Devtmpfs } from './devtmpfs.js';
+import type { Device } from './device.js';
 import { type DevicePages, ownPages } from './device-pages.js';
 import type { DeviceFaults } from './fault.js';
 import { KernelLog } from './printk.js';
@@ -48,6 +49,8 @@ export class DriverCore {
   /** Faults of drivers and open devices, while there are rules for any. */
   faults: DeviceFaults | undefined = undefined;
 
+  /** The number that the node of a device has, for those whose nodes are not of this machine's making. */
+  shownDevt: (device: Device) => Devt = (device) => device.devt!;
   /** Memory of devices that user space maps. */
   devicePages: DevicePages = ownPages;
 

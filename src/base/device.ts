@@ -294,7 +294,12 @@ const ueventPart = [
 const nodePart = [
   new AttributeGroup<Device>({
     attributes: [
-      { name: 'dev', mode: 0o444, constant: true, show: (device) => `${formatDevt(device.devt!)}\n` },
+      {
+        name: 'dev',
+        mode: 0o444,
+        constant: true,
+        show: (device) => `${formatDevt(device.core.shownDevt(device))}\n`,
+      },
     ],
   }),
 ];

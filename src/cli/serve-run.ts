@@ -8,7 +8,7 @@
 import { once } from 'node:events';
 import { openSync, writeFileSync } from 'node:fs';
 import { compose, listedModel } from '../host/compose.js';
-import { liveSkeletons } from '../host/compose-live.js';
+import { liveSkeletons, placeholderAnnouncement } from '../host/compose-live.js';
 import { serveDevices } from '../host/device-mount.js';
 import { answerHeldCalls } from '../host/held-devices.js';
 import { FuseTransport } from '../host/mount.js';
@@ -47,6 +47,7 @@ export async function serveRun(
     const plan = compose(real, listedModel(machine.sysfs), { ...places, sys: SYS });
     live = plan.live;
     writeFileSync(places.plan, plan.script);
+    if (withoutListener === undefined) writeFileSync(places.placeholders, '');
     return new UnionView(real, new Set(plan.covered));
   };
   // The end of the namespace kills this process at any moment. One that has a file of its own mount open then, as backing
@@ -59,7 +60,8 @@ export async function serveRun(
     liveSkeletons(machine.sysfs, live!, channel, (announcement) => mounted.announce(announcement)),
   );
   const devices = await serveDevices(DEVICE_FUSE_FD, machine, log);
-  if (withoutListener === undefined) answerHeldCalls(devices, places.dev, LISTENER_FD, log);
+  const announce = (path: string): void => mounted.announce(placeholderAnnouncement(channel, path));
+  if (withoutListener === undefined) answerHeldCalls(devices, places.dev, LISTENER_FD, announce, log);
   else devices.files.noDescriptors = withoutListener;
   if (uevents)
     await startUevents(machine, { mounted, udev: true, udevControl: UDEV_CONTROL, log }).catch(

@@ -33,6 +33,8 @@ export interface CharDevices {
    * @throws KernelError with what the device says, ENXIO for a node that no driver answers for
    */
   open(node: KernfsNode, flags: number, nodeid: number): OpenDeviceFile;
+  /** Whether something is mounted on the node, so that it has to stay the same file for all who find it. */
+  isCovered?(node: KernfsNode): boolean;
   /**
    * A file that no name leads to, and that stands in the root for who knows its name; see {@link CharDevices.open}.
    */

@@ -86,7 +86,8 @@ export function charOps(devices: CharDevices, handles: CharHandles): Operations 
     [FuseOp.LOOKUP](mount, request) {
       const node = find(mount, request);
       if (!node) throw new KernelError(Errno.ENOENT);
-      const nodeid = isDir(node) ? mount.nodes.tell(node) : mount.nodes.tellApart(node);
+      const stays = isDir(node) || devices.isCovered?.(node);
+      const nodeid = stays ? mount.nodes.tell(node) : mount.nodes.tellApart(node);
       const reply = newReply(FUSE_ENTRY_OUT_SIZE);
       encodeEntryOut(reply, REPLY_BODY, nodeid, shown(node, nodeid), neverCached);
       return reply;

@@ -11,10 +11,15 @@ import type { KernfsNode } from '../kernfs/node.js';
 import type { KernfsObserver } from '../kernfs/notify.js';
 
 export interface LivePlaces {
-  /** Descriptor that takes a line for each change: `placed PATH` or `gone PATH`. */
+  /** Descriptor that takes a line for each change: `placed PATH` or `gone PATH` below /sys, `null PATH` below /dev. */
   request: number;
   /** Descriptor that a line comes from when it is done. */
   answer: number;
+}
+
+/** Has a placeholder mounted on a node of /dev. */
+export function placeholderAnnouncement({ request, answer }: LivePlaces, path: string): Announcement {
+  return { fd: request, message: Buffer.from(`null ${path}\n`), answer };
 }
 
 /**

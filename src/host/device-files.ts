@@ -18,6 +18,7 @@ import type { Machine } from '../machine/machine.js';
 import type { OpenFile } from '../machine/open-file.js';
 import type { NativeCalls } from './native.js';
 import { PidfdCalls } from './pidfd.js';
+import type { Placeholders } from './placeholders.js';
 import { ProcessVm } from './process-vm.js';
 import { ProcessMemories, RemoteProcess, type Remotes } from './remote-process.js';
 
@@ -46,6 +47,7 @@ export class DeviceFiles implements CharDevices, Remotes {
   readonly #open = new Map<number, Set<DeviceFile>>();
   mapped: MappedFiles | undefined;
   nameless: NamelessNodes | undefined;
+  placeholders: Placeholders | undefined;
   /** Why no process can be given descriptors; undefined when it can. */
   noDescriptors: string | undefined = 'only what mdevfs run starts can be given descriptors';
 
@@ -62,6 +64,10 @@ export class DeviceFiles implements CharDevices, Remotes {
     if (node instanceof NamelessNode) return node.open(nodeid);
     if (!(node instanceof DeviceNode)) throw new KernelError(Errno.ENXIO);
     return this.add(this.calls.open(node, flags), nodeid);
+  }
+
+  isCovered(node: KernfsNode): boolean {
+    return this.placeholders?.stands(node) ?? false;
   }
 
   find(name: string, thread: number): KernfsNode | undefined {
@@ -88,6 +94,10 @@ export class DeviceFiles implements CharDevices, Remotes {
     return vdev && this.mapped?.backingOf(vdev);
   }
 
+  backingOfFile(file: CharFile | undefined): number | undefined {
+    return file instanceof VfioDeviceFile ? this.backingOf(file.vdev) : undefined;
+  }
+
   /** The open file of this mount behind a descriptor. @throws EBADF */
   ofDescriptor(process: RemoteProcess, fd: number): DeviceFile | undefined {
     const { ino, link } = process.describe(fd);
@@ -112,8 +122,7 @@ export class DeviceFile implements OpenDeviceFile {
     readonly file: OpenFile,
     readonly nodeid: number,
   ) {
-    const { device } = file;
-    this.backing = device instanceof VfioDeviceFile ? files.backingOf(device.vdev) : undefined;
+    this.backing = files.backingOfFile(file.device);
   }
 
   get device(): CharFile {

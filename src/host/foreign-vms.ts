@@ -18,6 +18,7 @@ import {
 } from '../uapi/kvm.js';
 import { VfioDeviceFile } from '../vfio/device-file.js';
 import { VfioGroupFile } from '../vfio/group-file.js';
+import type { Placeholders } from './placeholders.js';
 import type { HeldProcess } from './held-process.js';
 
 const KVM_VFIO = 'anon_inode:kvm-vfio';
@@ -32,7 +33,10 @@ export class ForeignVms {
   readonly #known = new Map<string, Known>();
 
   /** @param anyFile whether devices can be added, and groups without a container */
-  constructor(readonly anyFile: boolean) {}
+  constructor(
+    readonly anyFile: boolean,
+    readonly placeholders: Placeholders,
+  ) {}
 
   /**
    * KVM_SET_DEVICE_ATTR.
@@ -40,12 +44,12 @@ export class ForeignVms {
    * @returns its result; undefined for what the kernel has to do
    * @throws EEXIST, ENOENT, EINVAL as a VM
    */
-  setDeviceAttr(process: HeldProcess, fd: number, argument: bigint): number | undefined {
+  async setDeviceAttr(process: HeldProcess, fd: number, argument: bigint): Promise<number | undefined> {
     const link = `/proc/${process.pid}/fd/${fd}`;
     if (!isKvmVfio(link)) return undefined;
     const asked = decode(process, argument);
     if (!asked) return undefined;
-    const file = process.fget(asked.fd);
+    const file = process.fget(asked.fd) ?? (await this.placeholders.replace(process, asked.fd))?.device;
     if (!(file instanceof VfioGroupFile || file instanceof VfioDeviceFile)) return undefined;
     this.sweep();
     let known = this.#known.get(link);

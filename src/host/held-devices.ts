@@ -10,6 +10,7 @@ import { FileOpener } from './file-opener.js';
 import { ForeignVms } from './foreign-vms.js';
 import { LockedMemory } from './locked-memory.js';
 import { receiveFd } from './pass-fd.js';
+import { Placeholders } from './placeholders.js';
 import { SeccompListener } from './seccomp-listener.js';
 import { SpareFiles } from './spare-files.js';
 
@@ -17,17 +18,21 @@ import { SpareFiles } from './spare-files.js';
  * @param dir where the devices are mounted, as another process of this namespace finds them
  * @param socket with the descriptor of the seccomp listener (pass-fd.ts). Nobody else has that, so when this program ends,
  * calls that it would have answered fail with ENOSYS.
+ * @param announce has a placeholder mounted on a node, given by its path below /dev
  */
 export function answerHeldCalls(
   { files, native }: DeviceMount,
   dir: string,
   socket: number,
+  announce: (path: string) => void,
   log: Log,
 ): SeccompListener {
   const spares = new SpareFiles(files, new FileOpener(native, { dir, write: true }));
   files.nameless = spares;
-  const vms = new ForeignVms(files.machine.core.profile.kvmVfioFiles);
-  const asked = { files, spares, vms, locked: new LockedMemory(native) };
+  const placeholders = new Placeholders(files, spares, announce);
+  files.placeholders = placeholders;
+  const vms = new ForeignVms(files.machine.core.profile.kvmVfioFiles, placeholders);
+  const asked = { files, spares, vms, placeholders, locked: new LockedMemory(native) };
   const answering = new SeccompListener(native, receiveFd(native, socket), asked, log);
   void answering.serve();
   return answering;

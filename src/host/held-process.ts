@@ -67,13 +67,22 @@ export class HeldProcess extends RemoteProcess {
     return file;
   }
 
-  /** @throws ENFILE when no file is ready; ENOENT when the thread is gone */
+  /** @throws ENFILE when no file is ready; ENOENT when the thread is gone; EMFILE */
   override install(file: CharFile): number {
+    return this.#give(file);
+  }
+
+  /** Puts a file in the place of one that is open. Same errors as {@link install}. */
+  replace(fd: number, file: CharFile): void {
+    this.#give(file, fd);
+  }
+
+  #give(file: CharFile, instead?: number): number {
     const spare = this.spares.pop();
     if (!spare) throw new KernelError(Errno.ENFILE);
     try {
       spare.become(file);
-      return this.calls.addFd(this.notif.id, spare.fd);
+      return this.calls.addFd(this.notif.id, spare.fd, instead);
     } finally {
       closeSync(spare.fd);
     }

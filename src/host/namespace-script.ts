@@ -43,6 +43,8 @@ export const places = {
   bashrc: '/run/mdevfs/bashrc',
   /** The part of /sys in memory, where it can be changed while the command runs. */
   devices: '/run/mdevfs/devices',
+  /** Is there when nodes of VFIO devices have placeholders. */
+  placeholders: '/run/mdevfs/placeholders',
   /** What is to be changed in it, and that it is, as FIFOs. */
   request: '/run/mdevfs/request',
   answer: '/run/mdevfs/answer',
@@ -139,6 +141,9 @@ said=$(. ${places.plan} 2>&1) || fault "$said"
 umount -n -l ${places.real}
 [ -e ${places.dev}/iommu ] && ln -sf ${places.dev}/iommu /dev/iommu
 [ -d ${places.dev}/vfio ] && { try mount -n --bind ${places.dev}/vfio /dev/vfio; }
+for node in /dev/vfio/devices/*; do
+  [ -e ${places.placeholders} ] && [ -e "$node" ] && mount -n --bind /dev/null "$node"
+done
 (
   trap '' INT QUIT HUP TERM USR1 USR2
   while read -r what signal pid; do
@@ -153,6 +158,7 @@ umount -n -l ${places.real}
     there="${places.devices}\${path#/devices}"
     case $what in
       placed) mkdir -p "$there" && mount -n --rbind "${places.model}$path" "/sys$path" ;;
+      null) mount -n --bind /dev/null "/dev/$path" ;;
       gone) umount -n -l "/sys$path" && rmdir "$there" ;;
     esac
     echo

@@ -16,6 +16,7 @@ import type { DeviceFiles } from './device-files.js';
 import type { ForeignVms } from './foreign-vms.js';
 import { HeldProcess } from './held-process.js';
 import type { LockedMemory } from './locked-memory.js';
+import type { Placeholders } from './placeholders.js';
 import { Ready } from './ready.js';
 import type { NativeCalls } from './native.js';
 import { systemCalls } from './seccomp-filter.js';
@@ -32,6 +33,7 @@ export interface HeldCalls {
   readonly spares: SpareFiles;
   readonly vms: ForeignVms;
   readonly locked: LockedMemory;
+  readonly placeholders: Placeholders;
 }
 
 export class SeccompListener {
@@ -95,8 +97,8 @@ export class SeccompListener {
       args[2]!,
     ];
     const { files, spares, vms } = this.asked;
-    if (request === KVM_SET_DEVICE_ATTR) return vms.setDeviceAttr(process, fd, argument) ?? GO_ON;
-    const file = files.ofDescriptor(process, fd);
+    if (request === KVM_SET_DEVICE_ATTR) return (await vms.setDeviceAttr(process, fd, argument)) ?? GO_ON;
+    const file = files.ofDescriptor(process, fd) ?? (await this.asked.placeholders.replace(process, fd));
     if (!file) return GO_ON;
     process.spares.push(await spares.open(files.backingOf(handedOut(file.device))));
     this.#calls.assertHeld(process.notif.id);
