@@ -28,6 +28,8 @@ export interface MountCommandOptions {
   udev?: boolean;
   /** File that keeps the machine's state. */
   state?: string;
+  /** Where to show the character devices. */
+  dev?: string;
 }
 
 interface Wanted {
@@ -40,6 +42,8 @@ interface Wanted {
   uevents: UeventTarget | undefined;
   /** Absolute path of the file that keeps the machine's state. */
   state: string | undefined;
+  /** Absolute path of where to show the character devices. */
+  dev: string | undefined;
 }
 
 const FUSE_DEVICE = '/dev/fuse';
@@ -49,25 +53,27 @@ export async function mount(path: string, options: MountCommandOptions): Promise
   const { transport, passthrough } = options;
   const uevents: UeventTarget | undefined = options.udev ? 'udev' : options.uevents ? 'kernel' : undefined;
   const state = options.state === undefined ? undefined : resolve(options.state);
+  const dev = options.dev === undefined ? undefined : canonical(options.dev);
   const fixture = fixtureFile(options.fixture ?? DEFAULT_FIXTURE);
-  const wanted = { fixture, named: options.fixture !== undefined, transport, passthrough, uevents, state };
-  if (transport === 'fuse') assertMayMount();
+  const wanted = { fixture, named: options.fixture !== undefined, transport, passthrough, uevents, state, dev };
+  if (transport === 'fuse' || dev !== undefined) assertMayMount();
   const dir = canonical(path);
   // Whoever started this process as a daemon looked already, and holds the lock.
   if (isStartedDaemon()) return serveToTheEnd(dir, wanted, logFileOf(dir));
   if (!options.foreground) return withLock(dir, () => mountInBackground(dir, wanted));
-  if (await withLock(dir, () => prepare(dir, wanted))) return serveToTheEnd(dir, wanted, null);
+  if (await withLock(dir, () => prepareAll(dir, wanted))) return serveToTheEnd(dir, wanted, null);
   return alreadyMounted(dir);
 }
 
 async function mountInBackground(dir: string, wanted: Wanted): Promise<number> {
-  if (!(await prepare(dir, wanted))) return alreadyMounted(dir);
-  const { fixture, transport, passthrough, uevents, state } = wanted;
+  if (!(await prepareAll(dir, wanted))) return alreadyMounted(dir);
+  const { fixture, transport, passthrough, uevents, state, dev } = wanted;
   const log = logFileOf(dir);
   const command = ['mount', '--foreground', '--transport', transport, '--fixture', fixture];
   if (!passthrough) command.push('--no-passthrough');
   if (uevents) command.push(uevents === 'udev' ? '--udev' : '--uevents');
   if (state !== undefined) command.push('--state', state);
+  if (dev !== undefined) command.push('--dev', dev);
   command.push('--', dir);
   const { pid, faults, exitCode } = await withProgress(
     `building ${basename(fixture, '.json')}`,
@@ -104,6 +110,23 @@ function assertMayMount(): void {
   }
 }
 
+/** The same as {@link prepare}, of where the devices go, too. */
+async function prepareAll(dir: string, wanted: Wanted): Promise<boolean> {
+  if (!(await prepare(dir, wanted))) return false;
+  if (wanted.dev !== undefined) await prepareDev(wanted.dev);
+  return true;
+}
+
+async function prepareDev(dev: string): Promise<void> {
+  const state = mountpointState(dev);
+  if (state.kind === 'absent') mkdirSync(dev, { recursive: true });
+  else if (state.kind === 'stale') {
+    await umountLazy(dev);
+    await prepareDev(dev);
+  } else if (state.kind !== 'free' || state.entries.length > 0)
+    throw failure(`${dev}: not an empty directory; choose one for --dev`);
+}
+
 /**
  * Makes the directory ready for a mount: creates it, or clears what a dead daemon left.
  * @returns false when it already shows what is wanted
@@ -131,9 +154,13 @@ async function prepare(dir: string, wanted: Wanted): Promise<boolean> {
     case 'foreign':
       throw failure(`${dir}: ${state.mount.type} is mounted there; choose another directory`);
     case 'served': {
-      const { fixture, transport, noPassthrough, state: kept } = state.record;
+      const { fixture, transport, noPassthrough, state: kept, dev: devices } = state.record;
       if (wanted.state !== undefined && wanted.state !== kept) {
         const where = kept ? `with its state in ${kept}` : 'and keeps no state';
+        throw failure(`${dir}: already mounted, ${where}; mdevfs umount ${dir} first`);
+      }
+      if (wanted.dev !== undefined && wanted.dev !== devices) {
+        const where = devices ? `with its devices at ${devices}` : 'without its devices';
         throw failure(`${dir}: already mounted, ${where}; mdevfs umount ${dir} first`);
       }
       const unwanted = noPassthrough === null && !wanted.passthrough;

@@ -45,6 +45,7 @@ program
   )
   .option('--no-passthrough', 'answer every read in the daemon, also of what never changes')
   .option('--state <file>', 'keep what is made of the machine there, and go on with it after a restart')
+  .option('--dev <dir>', 'show its character devices there, such as vfio/vfio')
   .option('--foreground', 'stay, instead of leaving a daemon behind')
   .option('--uevents', 'send uevents to the netlink of this network namespace')
   .option('--udev', "the same, and to udev's listeners too, while no udevd runs there")

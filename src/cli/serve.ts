@@ -7,6 +7,7 @@
 import { FuseNativeTransport } from '../fuse/fuse-native.js';
 import type { Mounted, Transport } from '../fuse/transport.js';
 import { isStartedDaemon, reportToStarter } from '../host/daemon.js';
+import { type DeviceMount, mountDevices } from '../host/device-mount.js';
 import { FuseTransport, umountAnyway } from '../host/mount.js';
 import { dropEmptyLog, dropRecord, startTime, takeRecord, updateRecord } from '../host/record.js';
 import { wayOut } from '../host/state-file.js';
@@ -33,6 +34,8 @@ export interface ServeOptions {
   uevents?: UeventTarget | undefined;
   /** Absolute path of the file that keeps the machine's state; not kept when not given. */
   state?: string | undefined;
+  /** Absolute path of the directory that shows the character devices; nowhere when not given. */
+  dev?: string | undefined;
   /** Where this process writes its log, when it is a daemon. */
   log: string | null;
 }
@@ -89,6 +92,16 @@ function transportOf(name: TransportName): Transport {
 }
 
 /** Leaves nothing mounted when it fails. */
+async function showDevices(machine: Machine, dev: string, mounted: Mounted): Promise<DeviceMount> {
+  try {
+    return await mountDevices(machine, dev, log);
+  } catch (error) {
+    await mounted.unmount();
+    throw failure(`${dev}: ${(error as Error).message}`);
+  }
+}
+
+/** Leaves nothing mounted when it fails. */
 async function sendUevents(machine: Machine, mounted: Mounted, target: UeventTarget): Promise<UeventSending> {
   try {
     return await startUevents(machine, { mounted, udev: target === 'udev', log });
@@ -101,7 +114,7 @@ async function sendUevents(machine: Machine, mounted: Mounted, target: UeventTar
 /** @returns the exit code, when the tree is no longer served */
 export async function serve(
   dir: string,
-  { fixture, transport, passthrough, uevents, state, log: logFile }: ServeOptions,
+  { fixture, transport, passthrough, uevents, state, dev, log: logFile }: ServeOptions,
 ): Promise<number> {
   const record = {
     dir,
@@ -112,6 +125,7 @@ export async function serve(
     noPassthrough: null,
     log: logFile,
     state: state ?? null,
+    dev: dev ?? null,
     since: null,
   };
   outliveFaults();
@@ -125,6 +139,7 @@ export async function serve(
       counts: machine.control,
       passthrough,
     });
+    const devices = dev === undefined ? undefined : await showDevices(machine, dev, mounted);
     const sending = uevents && (await sendUevents(machine, mounted, uevents));
     const end = (): void => {
       mounted.unmount().catch((error: Error) => log(`mdevfs: ${dir}: ${error.message}`));
@@ -135,6 +150,7 @@ export async function serve(
     if (!reportToStarter({ faults: [], exitCode: 0 })) process.stdout.write(`${dir}\n`);
     await mounted.done;
     sending?.close();
+    await devices?.unmount();
     return 0;
   } catch (error) {
     const { faults, exitCode } = asCommandError(error);

@@ -30,6 +30,8 @@ interface Status {
   noPassthrough: string | null;
   since: string | null;
   log: string | null;
+  /** Where its character devices are; null when nowhere. */
+  dev: string | null;
 }
 
 function statusOf(dir: string, record: MountRecord | undefined): Status {
@@ -44,6 +46,7 @@ function statusOf(dir: string, record: MountRecord | undefined): Status {
     noPassthrough: record?.noPassthrough ?? null,
     since: record?.since ?? null,
     log: record?.log ?? null,
+    dev: record?.dev ?? null,
   };
 }
 
@@ -56,9 +59,10 @@ const atSys = (state: string, run?: Run): Status => ({
   noPassthrough: null,
   since: null,
   log: null,
+  dev: run ? '/dev' : null,
 });
 
-function lineOf({ dir, state, pid, fixture, transport, noPassthrough }: Status): string {
+function lineOf({ dir, state, pid, fixture, transport, noPassthrough, dev }: Status): string {
   if (state === 'run')
     return `${dir} of a command: ${basename(fixture!, '.json')}, run ${pid} (mdevfs enter ${pid})`;
   if (state === 'inside') return `${dir}: this is inside of mdevfs run`;
@@ -67,6 +71,7 @@ function lineOf({ dir, state, pid, fixture, transport, noPassthrough }: Status):
   if (transport === 'fuse')
     parts.push(`over fuse, ${noPassthrough ? `no passthrough (${noPassthrough})` : 'passthrough'}`);
   else if (transport) parts.push(`over ${transport}`);
+  if (dev) parts.push(`devices at ${dev}`);
   if (pid !== null) parts.push(`daemon ${pid}`);
   return `${dir}: ${parts.join(', ')}`;
 }
@@ -76,9 +81,11 @@ export function status(path: string | undefined, { json = false }: StatusCommand
   const recorded = new Map(records().map((record) => [record.dir, record]));
   const mounted = mounts().filter((entry) => entry.type === `fuse.${MOUNT_SOURCE}`);
   const dirs = new Set([...recorded.keys(), ...mounted.map((entry) => entry.dir)]);
+  const devices = new Set([...recorded.values()].map(({ dev }) => dev));
   const inside = isInside();
   let all = [...dirs]
-    .filter((dir) => !inside || !/^\/(sys|run\/mdevfs)\//.test(dir))
+    .filter((dir) => !inside || !/^\/(sys|run\/mdevfs|dev\/vfio)(\/|$)/.test(dir))
+    .filter((dir) => !devices.has(dir))
     .sort()
     .map((dir) => statusOf(dir, recorded.get(dir)));
   if (inside) all.push(atSys('inside'));

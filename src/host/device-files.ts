@@ -14,6 +14,7 @@ import { andThen, type Sleeps } from '../lib/sleep.js';
 import { DeviceCalls } from '../machine/device-calls.js';
 import type { VfioDevice } from '../vfio/device.js';
 import { VfioDeviceFile } from '../vfio/device-file.js';
+import type { Log } from '../fuse/transport.js';
 import type { Machine } from '../machine/machine.js';
 import type { OpenFile } from '../machine/open-file.js';
 import type { NativeCalls } from './native.js';
@@ -48,12 +49,14 @@ export class DeviceFiles implements CharDevices, Remotes {
   mapped: MappedFiles | undefined;
   nameless: NamelessNodes | undefined;
   placeholders: Placeholders | undefined;
-  /** Why no process can be given descriptors; undefined when it can. */
-  noDescriptors: string | undefined = 'only what mdevfs run starts can be given descriptors';
+  /** Why no process can be given descriptors by a call that arrives over FUSE; told once. */
+  noDescriptors = 'only what mdevfs run starts can be given descriptors';
+  #told = false;
 
   constructor(
     readonly machine: Machine,
     native: NativeCalls,
+    readonly log: Log,
   ) {
     this.vm = new ProcessVm(native);
     this.pidfds = new PidfdCalls(native);
@@ -72,6 +75,12 @@ export class DeviceFiles implements CharDevices, Remotes {
 
   find(name: string, thread: number): KernfsNode | undefined {
     return this.nameless?.find(name, thread);
+  }
+
+  refuseInstall(process: RemoteProcess): never {
+    if (!this.#told) this.log(`mdevfs: process ${process.pid} gets no VFIO device: ${this.noDescriptors}`);
+    this.#told = true;
+    throw new KernelError(Errno.ENOTTY);
   }
 
   /** Has an open file, which may have no name, stand behind an inode. */

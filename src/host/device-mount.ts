@@ -42,7 +42,7 @@ export async function serveDevices(
   dir?: string,
 ): Promise<DeviceMount> {
   const native = await NativeCalls.load();
-  const files = new DeviceFiles(machine, native);
+  const files = new DeviceFiles(machine, native, log);
   const device = openDevice(fd, bestLoop(), async () => {}, native.direct);
   const root = machine.core.devtmpfs.root;
   const session = new Session(root, device, nothingToTell, log, undefined, uncachedView, files);

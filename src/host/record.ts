@@ -30,6 +30,8 @@ export interface MountRecord {
   log: string | null;
   /** File that keeps the machine's state; null when none does. */
   state: string | null;
+  /** Where the character devices are mounted; null when they are not. */
+  dev: string | null;
   /** When the tree was mounted, as ISO 8601; null while the daemon is still at it. */
   since: string | null;
 }

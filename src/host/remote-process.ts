@@ -22,6 +22,8 @@ export interface Remotes {
   /** Open files of the mount by the number of their inode. */
   fileOf(ino: number, pid: number): CharFile | undefined;
   readonly memories: ProcessMemories;
+  /** @throws ENOTTY */
+  refuseInstall(process: RemoteProcess): never;
 }
 
 /** The memory of each process that a device has to do with. */
@@ -106,7 +108,7 @@ export class RemoteProcess implements Caller {
    * @throws ENOTTY
    */
   install(_file: CharFile): number {
-    throw new KernelError(Errno.ENOTTY);
+    return this.remotes.refuseInstall(this);
   }
 
   /** The call is answered. */
