@@ -15,7 +15,7 @@ import { QEMU, Qemu, type QemuOptions } from './qemu.js';
 
 /** Words of the kernel's command line. The memory kept out of its hands is where guest/memory.sh says. */
 export const COMMAND_LINE = 'console=ttyS0 quiet nokaslr panic=-1 memmap=32M$64M';
-export const MEMORY = '256M';
+export const MEMORY_MIB = 256;
 
 /** Why there can be no guest; false when there can. */
 export const noGuest = (): string | false =>
@@ -50,7 +50,7 @@ export class Guest {
     const shell = await GuestShell.listen(join(scratch(t), 'shell'));
     t.teardown(() => shell.close());
     const words = [
-      ...['-M', 'q35', '-m', MEMORY, '-no-reboot'],
+      ...['-M', 'q35', '-m', String(MEMORY_MIB), '-no-reboot'],
       ...['-kernel', kernel, '-initrd', initrd, '-append', COMMAND_LINE],
       ...['-chardev', `socket,id=shell,path=${shell.path}`, '-serial', 'chardev:shell'],
       ...args,

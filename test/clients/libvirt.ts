@@ -29,13 +29,13 @@ export class Libvirt {
   static async start(session: Session): Promise<Libvirt> {
     const libvirt = new Libvirt(session);
     await ownDefinitions(session);
-    // In a user namespace there may be root alone, and no user for QEMU.
+    // In a user namespace there may be root alone, and no user for QEMU. No virtlogd runs.
     const { status, stderr } = await session.run(`
       mkdir -p /run/lock
       for place in ${PLACES.join(' ')}; do
         mkdir -p $place && mount -t tmpfs none $place || exit
       done
-      printf 'user = "root"\\ngroup = "root"\\n' > /etc/libvirt/qemu.conf
+      printf '%s\\n' 'user = "root"' 'group = "root"' 'stdio_handler = "file"' > /etc/libvirt/qemu.conf
       export LIBVIRT_DEFAULT_URI=nodedev:///system`);
     if (status !== 0) throw new Error(`no place for libvirtd: ${stderr}`);
     await libvirt.startDaemon();
