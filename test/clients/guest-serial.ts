@@ -10,7 +10,12 @@ import type { Guest } from './guest.js';
 const TEXTS = ['a', 'hello', '0123456789abcde', 'x\ty z'];
 
 /** @param device address of the card in the guest */
-export async function serialPortsWork(t: Test, guest: Guest, device: string, ports: number): Promise<void> {
+export async function serialPortsWork(
+  t: Test,
+  guest: Pick<Guest, 'output'>,
+  device: string,
+  ports: number,
+): Promise<void> {
   const ttys = (await guest.output(`ttys ${device}`)).split('\n').slice(0, -1);
   t.match(
     ttys,
