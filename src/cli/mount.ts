@@ -55,7 +55,15 @@ export async function mount(path: string, options: MountCommandOptions): Promise
   const state = options.state === undefined ? undefined : resolve(options.state);
   const dev = options.dev === undefined ? undefined : canonical(options.dev);
   const fixture = fixtureFile(options.fixture ?? DEFAULT_FIXTURE);
-  const wanted = { fixture, named: options.fixture !== undefined, transport, passthrough, uevents, state, dev };
+  const wanted = {
+    fixture,
+    named: options.fixture !== undefined,
+    transport,
+    passthrough,
+    uevents,
+    state,
+    dev,
+  };
   if (transport === 'fuse' || dev !== undefined) assertMayMount();
   const dir = canonical(path);
   // Whoever started this process as a daemon looked already, and holds the lock.

@@ -60,6 +60,7 @@ export async function serveRun(
     liveSkeletons(machine.sysfs, live!, channel, (announcement) => mounted.announce(announcement)),
   );
   const devices = await serveDevices(DEVICE_FUSE_FD, machine, log);
+  mounted.before?.(devices.catchUp);
   const announce = (path: string): void => mounted.announce(placeholderAnnouncement(channel, path));
   if (withoutListener === undefined) answerHeldCalls(devices, places.dev, LISTENER_FD, announce, log);
   else devices.files.noDescriptors = withoutListener;

@@ -94,7 +94,9 @@ function transportOf(name: TransportName): Transport {
 /** Leaves nothing mounted when it fails. */
 async function showDevices(machine: Machine, dev: string, mounted: Mounted): Promise<DeviceMount> {
   try {
-    return await mountDevices(machine, dev, log);
+    const devices = await mountDevices(machine, dev, log);
+    mounted.before?.(devices.catchUp);
+    return devices;
   } catch (error) {
     await mounted.unmount();
     throw failure(`${dev}: ${(error as Error).message}`);

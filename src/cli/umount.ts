@@ -30,7 +30,8 @@ export async function umount(path: string, { lazy = false }: UmountCommandOption
       return 0;
     case 'stale':
       await umountLazy(dir);
-      if (state.record?.dev && mountpointState(state.record.dev).kind === 'stale') await umountLazy(state.record.dev);
+      if (state.record?.dev && mountpointState(state.record.dev).kind === 'stale')
+        await umountLazy(state.record.dev);
       dropRecord(dir);
       dropEmptyLog(dir);
       return 0;

@@ -24,6 +24,8 @@ export interface FuseDevice {
    * @returns when the file system was unmounted or the device closed
    */
   receive(take: (message: Buffer) => void): Promise<void>;
+  /** Hands over what has come in, now; nothing happens where that cannot be done without waiting. */
+  catchUp(): void;
   /** Sends a reply or a notification. A request that its client gave up needs no reply, so that is no fault. */
   send(message: Buffer): void;
   close(): void;
@@ -131,6 +133,10 @@ class PipeDevice implements FuseDevice {
   readonly #calls: DirectCalls | undefined;
   #socket: Socket | undefined;
   readonly #views = new Views();
+  #take: ((message: Buffer) => void) | undefined;
+  /** For {@link catchUp}, while another device's request is being handled. */
+  readonly #late = new Views();
+  #buffer: Buffer | undefined;
   #closed = false;
 
   constructor(fd: number, release: () => Promise<void>, calls?: DirectCalls) {
@@ -140,6 +146,7 @@ class PipeDevice implements FuseDevice {
   }
 
   receive(take: (message: Buffer) => void): Promise<void> {
+    this.#take = take;
     return new Promise((resolve, reject) => {
       const Pipe = pipeConstructor()!;
       const handle = new Pipe(0);
@@ -176,6 +183,16 @@ class PipeDevice implements FuseDevice {
       // Nothing is there, or the mount is not; the event loop hears of that.
       if (size <= 0) return;
       take(this.#views.of(buffer, size));
+    }
+  }
+
+  catchUp(): void {
+    if (!this.#calls || !this.#take) return;
+    this.#buffer ??= Buffer.allocUnsafe(BUFFER_SIZE);
+    while (!this.#closed) {
+      const size = this.#calls.read(this.#fd, this.#buffer, BUFFER_SIZE);
+      if (size <= 0) return;
+      this.#take(this.#late.of(this.#buffer, size));
     }
   }
 
@@ -237,6 +254,8 @@ class ReadDevice implements FuseDevice {
       next();
     });
   }
+
+  catchUp(): void {}
 
   send(message: Buffer): void {
     if (!this.#closed) send(this.#fd, message);

@@ -67,6 +67,8 @@ export class Session implements Mount {
   #handling = false;
   /** Pollers to wake when that is done. */
   #wakeups: Buffer[] = [];
+  /** Done before a file is read or written, so that what was asked elsewhere earlier has happened by then. */
+  before: (() => void) | undefined;
   /** What may be said then, in order. */
   #announcements: Announcement[] = [];
 
@@ -138,6 +140,7 @@ export class Session implements Mount {
     const { opcode, nodeid } = request;
     if (nodeid !== this.counts.ownFile) this.counts.countRequest(opcode);
     this.#handling = true;
+    if (this.before && (opcode === FuseOp.WRITE || opcode === FuseOp.READ)) this.before();
     try {
       const reply = this.#operation(opcode)(this, request);
       if (asleep(reply)) this.#answerLater(request, reply);

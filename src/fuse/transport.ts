@@ -38,6 +38,10 @@ export interface Mounted {
    * the write that is being served returns. Announcements leave in order.
    */
   announce(announcement: Announcement): void;
+  /**
+   * Has something done before a file of the tree is read or written. Undefined where that cannot be had.
+   */
+  before?(first: () => void): void;
   /** Why reads of constant attributes are not passed through to the kernel; undefined when they are. */
   readonly noPassthrough: string | undefined;
 }

@@ -118,6 +118,11 @@ export class DeviceFiles implements CharDevices, Remotes {
     return this.opened(ino)?.device;
   }
 
+  /** How many inodes are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
   opened(ino: number): DeviceFile | undefined {
     return [...(this.#open.get(ino) ?? [])].pop();
   }

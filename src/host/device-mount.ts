@@ -23,6 +23,11 @@ export interface DeviceMount {
   readonly native: NativeCalls;
   /** Why no memory of a device can be mapped; undefined when it can. */
   readonly noMappings: string | undefined;
+  /**
+   * Does what was asked so far. The end of a process closes its devices, but nobody waits for that; whoever looks at the
+   * tree when a process has ended shall find its devices closed.
+   */
+  catchUp(): void;
   /** Settles when the devices are no longer served. */
   readonly done: Promise<void>;
   unmount(): Promise<void>;
@@ -53,6 +58,9 @@ export async function serveDevices(
     files,
     native,
     noMappings,
+    catchUp: () => {
+      if (files.size > 0) device.catchUp();
+    },
     done,
     async unmount() {
       try {

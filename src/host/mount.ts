@@ -185,6 +185,9 @@ export class FuseTransport implements Transport {
     return {
       done,
       announce: (announcement) => session.announce(announcement),
+      before: (first) => {
+        session.before = first;
+      },
       noPassthrough:
         backing.reason ?? (session.backings ? undefined : 'the kernel has no FUSE passthrough (Linux 6.9)'),
       async unmount() {

@@ -23,6 +23,8 @@ export interface TwinReply {
 }
 
 export class TwinDevice implements FuseDevice {
+  catchUp(): void {}
+
   readonly replies: TwinReply[] = [];
   /** Notifications in the order in which they were sent, as `INVAL_INODE NODE` and `INVAL_ENTRY PARENT NAME`. */
   readonly invalidations: string[] = [];
