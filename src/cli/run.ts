@@ -7,7 +7,7 @@
 import { accessSync, constants } from 'node:fs';
 import { runInNamespace } from '../host/namespace.js';
 import { namespaceFault } from '../host/namespace-fault.js';
-import { SERVE_RUN } from '../host/namespace-find.js';
+import { isInside, SERVE_RUN } from '../host/namespace-find.js';
 import { NativeCalls } from '../host/native.js';
 import { sendFd } from '../host/pass-fd.js';
 import { holdSystemCalls } from '../host/seccomp-filter.js';
@@ -27,6 +27,7 @@ const FUSE_DEVICE = '/dev/fuse';
 
 /** @returns the exit code of the command */
 export async function run(command: string[], options: RunCommandOptions): Promise<number> {
+  if (isInside()) throw failure('this is inside of mdevfs run already; mdevfs plug /sys adds to its machine');
   const fixture = fixtureFile(options.host ?? DEFAULT_FIXTURE);
   const isRoot = process.geteuid?.() === 0;
   if (options.root && !isRoot) throw failure('--root needs root; run it with sudo, or without --root');

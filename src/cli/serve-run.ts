@@ -6,9 +6,9 @@
  */
 
 import { once } from 'node:events';
-import { openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { compose, listedModel } from '../host/compose.js';
-import { liveSkeletons, placeholderAnnouncement } from '../host/compose-live.js';
+import { devAnnouncement, liveDev, liveSkeletons } from '../host/compose-live.js';
 import { serveDevices } from '../host/device-mount.js';
 import { answerHeldCalls } from '../host/held-devices.js';
 import { FuseTransport } from '../host/mount.js';
@@ -59,11 +59,19 @@ export async function serveRun(
   machine.sysfs.root.observers.add(
     liveSkeletons(machine.sysfs, live!, channel, (announcement) => mounted.announce(announcement)),
   );
-  const devices = await serveDevices(DEVICE_FUSE_FD, machine, log);
-  mounted.before?.(devices.catchUp);
-  const announce = (path: string): void => mounted.announce(placeholderAnnouncement(channel, path));
-  if (withoutListener === undefined) answerHeldCalls(devices, places.dev, LISTENER_FD, announce, log);
-  else devices.files.noDescriptors = withoutListener;
+  const devices = await serveDevices(DEVICE_FUSE_FD, machine, log).catch((error: Error) => {
+    // Who looks there shall not wait for ever.
+    closeSync(DEVICE_FUSE_FD);
+    log(`mdevfs: there is no /dev/vfio: ${error.message}`);
+  });
+  if (devices) {
+    mounted.before?.(devices.catchUp);
+    const { root } = machine.core.devtmpfs;
+    root.root.observers.add(liveDev(root, channel, (announcement) => mounted.announce(announcement)));
+    const announce = (path: string): void => mounted.announce(devAnnouncement(channel, 'null', path));
+    if (withoutListener === undefined) answerHeldCalls(devices, places.dev, LISTENER_FD, announce, log);
+    else devices.files.noDescriptors = withoutListener;
+  }
   if (uevents)
     await startUevents(machine, { mounted, udev: true, udevControl: UDEV_CONTROL, log }).catch(
       (error: Error) => log(`mdevfs: ${error.message}; without them: --no-uevents`),

@@ -11,15 +11,38 @@ import type { KernfsNode } from '../kernfs/node.js';
 import type { KernfsObserver } from '../kernfs/notify.js';
 
 export interface LivePlaces {
-  /** Descriptor that takes a line for each change: `placed PATH` or `gone PATH` below /sys, `null PATH` below /dev. */
+  /** Descriptor that takes a line for each change: `placed PATH` or `gone PATH` below /sys, a {@link DevChange} below /dev. */
   request: number;
   /** Descriptor that a line comes from when it is done. */
   answer: number;
 }
 
-/** Has a placeholder mounted on a node of /dev. */
-export function placeholderAnnouncement({ request, answer }: LivePlaces, path: string): Announcement {
-  return { fd: request, message: Buffer.from(`null ${path}\n`), answer };
+/** What is done for a node that appears below /dev: `null` mounts a placeholder on it, `dev` shows it at all. */
+export type DevChange = 'null' | 'dev';
+
+/** @param path below /dev */
+export function devAnnouncement(
+  { request, answer }: LivePlaces,
+  change: DevChange,
+  path: string,
+): Announcement {
+  return { fd: request, message: Buffer.from(`${change} ${path}\n`), answer };
+}
+
+/** What is shown of a machine's /dev in one that is composed. */
+export const shownInDev: readonly string[] = ['vfio', 'iommu'];
+
+/** Observes a machine's /dev, so that what comes there is seen by the command. */
+export function liveDev(
+  devtmpfs: KernfsDir,
+  channel: LivePlaces,
+  announce: (announcement: Announcement) => void,
+): KernfsObserver {
+  return {
+    added(dir, name) {
+      if (dir === devtmpfs && shownInDev.includes(name)) announce(devAnnouncement(channel, 'dev', name));
+    },
+  };
 }
 
 /**

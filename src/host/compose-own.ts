@@ -11,9 +11,10 @@
 
 import { type Dirent, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { shownInDev } from './compose-live.js';
 import { Skeleton } from './compose-skeleton.js';
 
-const own = { run: ['mdevfs', 'mount', 'udev'], dev: ['vfio', 'iommu'] };
+const own = { run: ['mdevfs', 'mount', 'udev'], dev: shownInDev };
 const RULES = 'udev/rules.d';
 const LOADS_MODULES = '80-drivers.rules';
 

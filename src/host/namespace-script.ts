@@ -25,6 +25,7 @@
  * @module
  */
 
+import { shownInDev } from './compose-live.js';
 import { quoted } from './compose-skeleton.js';
 import { MOUNT_SOURCE, mountOptions } from './mount.js';
 
@@ -139,8 +140,17 @@ ip link set lo up 2>/dev/null
 [ -e ${places.model}/kernel ] || exit 1
 said=$(. ${places.plan} 2>&1) || fault "$said"
 umount -n -l ${places.real}
-[ -e ${places.dev}/iommu ] && ln -sf ${places.dev}/iommu /dev/iommu
-[ -d ${places.dev}/vfio ] && { try mount -n --bind ${places.dev}/vfio /dev/vfio; }
+show() {
+  if [ -d "${places.dev}/$1" ]; then
+    umount -n -l "/dev/$1" 2>/dev/null
+    mkdir -p "/dev/$1" && mount -n --bind "${places.dev}/$1" "/dev/$1"
+  elif [ -e "${places.dev}/$1" ]; then
+    ln -sf "${places.dev}/$1" "/dev/$1"
+  fi
+}
+for name in ${shownInDev.join(' ')}; do
+  show $name
+done
 for node in /dev/vfio/devices/*; do
   [ -e ${places.placeholders} ] && [ -e "$node" ] && mount -n --bind /dev/null "$node"
 done
@@ -158,6 +168,7 @@ done
     there="${places.devices}\${path#/devices}"
     case $what in
       placed) mkdir -p "$there" && mount -n --rbind "${places.model}$path" "/sys$path" ;;
+      dev) show "$path" ;;
       null) mount -n --bind /dev/null "/dev/$path" ;;
       gone) umount -n -l "/sys$path" && rmdir "$there" ;;
     esac

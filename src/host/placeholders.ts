@@ -13,7 +13,7 @@ import type { Device } from '../base/device.js';
 import { DeviceNode } from '../base/devtmpfs.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
 import type { KernfsNode } from '../kernfs/node.js';
-import { DeviceFile, type DeviceFiles } from './device-files.js';
+import type { DeviceFile, DeviceFiles } from './device-files.js';
 import type { HeldProcess } from './held-process.js';
 import type { SpareFiles } from './spare-files.js';
 
