@@ -70,6 +70,12 @@ function writeReply(reply: Reply, count: number): Reply {
   return reply;
 }
 
+function getattr(mount: Mount, { nodeid }: Request): Reply {
+  const reply = newReply(FUSE_ATTR_OUT_SIZE);
+  encodeAttrOut(reply, REPLY_BODY, shown(mount.nodes.get(nodeid), nodeid), neverCached.attr);
+  return reply;
+}
+
 /** @param devices answers for the nodes; @param handles its open files */
 export function charOps(devices: CharDevices, handles: CharHandles): Operations {
   const find = (mount: Mount, request: Request): KernfsNode | undefined => {
@@ -93,15 +99,11 @@ export function charOps(devices: CharDevices, handles: CharHandles): Operations 
       return reply;
     },
 
-    [FuseOp.GETATTR](mount, { nodeid }) {
-      const reply = newReply(FUSE_ATTR_OUT_SIZE);
-      encodeAttrOut(reply, REPLY_BODY, shown(mount.nodes.get(nodeid), nodeid), neverCached.attr);
-      return reply;
-    },
+    [FuseOp.GETATTR]: getattr,
 
     [FuseOp.SETATTR](mount, request) {
       inodeOps[FuseOp.SETATTR]!(mount, request);
-      return this[FuseOp.GETATTR]!(mount, request);
+      return getattr(mount, request);
     },
 
     [FuseOp.OPEN](mount, { nodeid, message }) {
