@@ -132,16 +132,11 @@ export class ChannelSubsystem {
   readonly bus: Bus;
   readonly #css: Device;
 
-  /** @throws EEXIST for a subchannel that is there twice */
-  constructor(
-    readonly core: DriverCore,
-    subchannels: readonly SubchannelData[],
-  ) {
+  constructor(readonly core: DriverCore) {
     this.bus = new Bus(core, 'css', { match, uevent: () => ['ST=0', 'MODALIAS=css:t0'] }).register();
     new DeviceDriver(this.bus, { name: 'io_subchannel' }).register();
     this.#css = new NamedDevice(core, 'css0', {});
     this.#css.add();
-    for (const data of subchannels) this.add(data);
   }
 
   /** @throws EEXIST when there is one of that name */

@@ -9,8 +9,7 @@ import { DeviceClass } from '../base/class.js';
 import type { Device } from '../base/device.js';
 import type { Module } from '../base/module.js';
 import { NamedDevice } from '../base/named-device.js';
-import type { Slot } from '../base/slot.js';
-import { after, asleep, type Sleeps } from '../lib/sleep.js';
+import { after, type Sleeps } from '../lib/sleep.js';
 import { mdevModule } from '../mdev/core.js';
 import {
   type MdevDriver,
@@ -18,57 +17,19 @@ import {
   mdevUnregisterDriver,
   type RegisteredMdevDriver,
 } from '../mdev/driver.js';
-import { type MdevParent, mdevRegisterParent, mdevUnregisterParent } from '../mdev/parent.js';
 import type { MdevType } from '../mdev/type.js';
 import { type VfioCore, vfioModule } from '../vfio/core.js';
+import { ParentSlot } from './parent-slot.js';
 
 /** The modules a sample driver depends on. */
 export const sampleDepends = [mdevModule, vfioModule];
-
-/** The card of a sample driver: the device and its registration as a parent, which go and come back together. */
-class SampleSlot implements Slot {
-  #plugged: { device: Device; parent: MdevParent } | undefined;
-  /** Set while a device of the card is in use that is to go. */
-  #leaving: Promise<void> | undefined;
-
-  constructor(
-    readonly add: () => Device,
-    readonly driver: RegisteredMdevDriver,
-    readonly types: readonly MdevType[],
-  ) {
-    this.plug();
-  }
-
-  get occupied(): boolean {
-    return this.#plugged !== undefined;
-  }
-
-  plug(): void {
-    const device = this.add();
-    this.#plugged = { device, parent: mdevRegisterParent(device, this.driver, this.types) };
-  }
-
-  unplug(): Sleeps<void> {
-    if (this.#leaving || !this.#plugged) return this.#leaving;
-    const { device, parent } = this.#plugged;
-    const gone = after(
-      after(mdevUnregisterParent(parent), () => device.del()),
-      () => {
-        this.#plugged = undefined;
-        this.#leaving = undefined;
-      },
-    );
-    if (asleep(gone)) this.#leaving = gone;
-    return gone;
-  }
-}
 
 export class SampleParent {
   readonly vfio: VfioCore;
   readonly major: number;
   readonly #registeredDriver: RegisteredMdevDriver;
   readonly #class: DeviceClass;
-  readonly #slot: SampleSlot;
+  readonly #slot: ParentSlot;
 
   /**
    * @param name of the class, the device and the character device
@@ -95,7 +56,7 @@ export class SampleParent {
       device.add();
       return device;
     };
-    this.#slot = new SampleSlot(add, this.#registeredDriver, types);
+    this.#slot = new ParentSlot(add, this.#registeredDriver, types);
     core.slots.set(name, this.#slot);
   }
 

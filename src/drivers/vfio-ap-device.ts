@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Caller, CharFile, UserPointer } from '../base/file.js';
+import type { Caller, UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { MdevDevice } from '../mdev/device.js';
 import { VFIO_DEVICE_FLAGS_AP, VFIO_DEVICE_FLAGS_RESET, VFIO_DEVICE_GET_INFO } from '../uapi/vfio.js';
@@ -25,8 +25,6 @@ const VFIO_AP_NUM_IRQS = 1;
 export class MatrixMdev extends VfioDevice {
   readonly matrix: Matrix;
   readonly irqs = new TriggerIrqs(VFIO_AP_NUM_IRQS);
-  /** The VM that uses it. */
-  vm: CharFile | undefined = undefined;
 
   constructor(vfio: VfioCore, mdev: MdevDevice, matrices: Matrices, ops: VfioDeviceOps) {
     super(vfio, mdev, ops);
@@ -53,19 +51,18 @@ function ioctl(vdev: VfioDevice, request: number, arg: UserPointer, caller: Call
   }
 }
 
-/** @param devices all devices of the driver */
-export function vfioApOps(devices: ReadonlySet<MatrixMdev>): VfioDeviceOps {
+export function vfioApOps({ all }: Matrices): VfioDeviceOps {
   return {
     name: 'vfio_ap_mdev',
     /** @throws EINVAL without a VM; EPERM for a second device of one */
     openDevice(vdev) {
       const { kvm } = vdev;
       if (!kvm) throw new KernelError(Errno.EINVAL);
-      for (const { vm } of devices) if (vm === kvm) throw new KernelError(Errno.EPERM);
-      (vdev as MatrixMdev).vm = kvm;
+      for (const { vm } of all) if (vm === kvm) throw new KernelError(Errno.EPERM);
+      (vdev as MatrixMdev).matrix.vm = kvm;
     },
     closeDevice(vdev) {
-      (vdev as MatrixMdev).vm = undefined;
+      (vdev as MatrixMdev).matrix.vm = undefined;
       (vdev as MatrixMdev).irqs.disable();
     },
     ioctl,

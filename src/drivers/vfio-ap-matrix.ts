@@ -1,15 +1,14 @@
 /**
  * Matrices of adapters and domains (drivers/s390/crypto/vfio_ap_ops.c): what is assigned to each mediated device, and
  * the rules by which it can be. A queue, which is an adapter with a domain, belongs to one device at most.
- *
- * Differs: what a guest gets is what is assigned and there. The kernel leaves out queues that are not bound to
- * vfio_ap too; here every queue is that the host's own driver does not keep.
  * @module
  */
 
 import { Errno, KernelError } from '../lib/errno.js';
+import type { CharFile } from '../base/file.js';
 import type { ApConfig } from './ap-config.js';
-import { type ApMask, apBit } from './ap-mask.js';
+import type { ApQueue } from './ap-device.js';
+import { type ApMask, apBit, apNumbers } from './ap-mask.js';
 
 /** Adapters, domains, and domains that can be controlled. */
 export interface ApMasks {
@@ -29,8 +28,34 @@ function fail(errno: number): never {
 /** What all matrices of a host share. */
 export class Matrices {
   readonly all = new Set<Matrix>();
+  /** Queues that the driver has, by adapter and domain. */
+  readonly #bound = new Map<number, Set<number>>();
 
   constructor(readonly config: ApConfig) {}
+
+  bind({ adapter, domain }: ApQueue): void {
+    const domains = this.#bound.get(adapter) ?? new Set();
+    this.#bound.set(adapter, domains.add(domain));
+  }
+
+  unbind({ adapter, domain }: ApQueue): void {
+    this.#bound.get(adapter)?.delete(domain);
+  }
+
+  /** Whether the driver has the queues of an adapter with all of these domains. */
+  has(adapter: number, domains: readonly number[]): boolean {
+    return domains.every((domain) => this.#bound.get(adapter)?.has(domain));
+  }
+
+  /** The matrix that a queue is assigned to. */
+  of({ adapter, domain }: ApQueue): Matrix | undefined {
+    return [...this.all].find((matrix) => matrix.overlaps(apBit(adapter), apBit(domain)));
+  }
+
+  /** Whether any queue of these adapters and domains is assigned. */
+  use(apm: ApMask, aqm: ApMask): boolean {
+    return [...this.all].some((matrix) => matrix.overlaps(apm, aqm));
+  }
 
   /** The highest number of a mask. */
   max(name: MaskName): number {
@@ -40,6 +65,8 @@ export class Matrices {
 
 export class Matrix {
   masks = EMPTY;
+  /** The VM that uses it. */
+  vm: CharFile | undefined = undefined;
 
   constructor(readonly matrices: Matrices) {
     matrices.all.add(this);
@@ -50,11 +77,23 @@ export class Matrix {
     this.matrices.all.delete(this);
   }
 
-  /** What a guest sees of it. */
+  overlaps(apm: ApMask, aqm: ApMask): boolean {
+    return (apm & this.masks.apm) !== 0n && (aqm & this.masks.aqm) !== 0n;
+  }
+
+  /**
+   * What a guest sees of it: what the host has. A single queue cannot be left out, so an adapter is left out of which
+   * the driver has not all (`vfio_ap_mdev_filter_matrix`).
+   */
   get guest(): ApMasks {
     const { adapters, domains, controlDomains } = this.matrices.config;
-    const { apm, aqm, adm } = this.masks;
-    return { apm: apm & adapters, aqm: aqm & domains, adm: adm & controlDomains };
+    const { masks } = this;
+    const aqm = masks.aqm & domains;
+    const numbers = apNumbers(aqm);
+    const apm = apNumbers(masks.apm & adapters)
+      .filter((adapter) => this.matrices.has(adapter, numbers))
+      .reduce((mask, adapter) => mask | apBit(adapter), 0n);
+    return { apm, aqm, adm: masks.adm & controlDomains };
   }
 
   /**
@@ -98,9 +137,7 @@ export class Matrix {
 
   #validate({ apm, aqm }: ApMasks): void {
     if (this.matrices.config.reserves(apm, aqm)) fail(Errno.EADDRNOTAVAIL);
-    for (const other of this.matrices.all) {
-      if (other === this) continue;
-      if ((other.masks.apm & apm) !== 0n && (other.masks.aqm & aqm) !== 0n) fail(Errno.EADDRINUSE);
-    }
+    for (const other of this.matrices.all)
+      if (other !== this && other.overlaps(apm, aqm)) fail(Errno.EADDRINUSE);
   }
 }

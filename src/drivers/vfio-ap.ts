@@ -1,6 +1,8 @@
 /**
  * vfio_ap: cryptographic adapters of s390 for guests (drivers/s390/crypto/vfio_ap_drv.c): a bus `matrix` with one
- * device, which is the parent, and the driver of the devices made there.
+ * device, which is the parent, the driver of the devices made there, and the one of the queues that they get.
+ *
+ * Differs: the matrix can go and come back while the module stays, as no hardware does that.
  * @module
  */
 
@@ -16,18 +18,21 @@ import {
   mdevUnregisterDriver,
   type RegisteredMdevDriver,
 } from '../mdev/driver.js';
-import { type MdevParent, mdevRegisterParent, mdevUnregisterParent } from '../mdev/parent.js';
 import { MdevType } from '../mdev/type.js';
 import { AttributeGroup } from '../sysfs/group.js';
 import { type VfioCore, vfioModule } from '../vfio/core.js';
-import { ApConfig, type ApData } from './ap-config.js';
+import type { ApBus } from './ap-bus.js';
+import type { ApDriver } from './ap-driver.js';
 import { formatApMask } from './ap-mask.js';
+import { ParentSlot } from './parent-slot.js';
 import { vfioApAttributes } from './vfio-ap-attribute.js';
 import { MatrixMdev, vfioApOps } from './vfio-ap-device.js';
 import { Matrices } from './vfio-ap-matrix.js';
+import { vfioApQueueDriver } from './vfio-ap-queue.js';
 
 /** An entry for each queue that there can be. */
 const MAX_INSTANCES = 65536;
+const MATRIX = 'matrix';
 
 const featureGroup = new AttributeGroup<NamedDevice>({
   attributes: [
@@ -41,8 +46,7 @@ const featureGroup = new AttributeGroup<NamedDevice>({
 });
 
 function mdevDriver(vfio: VfioCore, matrices: Matrices): MdevDriver {
-  const devices = new Set<MatrixMdev>();
-  const ops = vfioApOps(devices);
+  const ops = vfioApOps(matrices);
   return {
     name: 'vfio_ap_mdev',
     deviceApi: 'vfio-ap',
@@ -57,7 +61,6 @@ function mdevDriver(vfio: VfioCore, matrices: Matrices): MdevDriver {
     probe(mdev) {
       const vdev = new MatrixMdev(vfio, mdev, matrices, ops);
       vdev.registerEmulatedIommuDev();
-      devices.add(vdev);
       mdev.driverData = vdev;
     },
 
@@ -65,7 +68,6 @@ function mdevDriver(vfio: VfioCore, matrices: Matrices): MdevDriver {
       const vdev = mdev.driverData as MatrixMdev;
       return after(vdev.unregisterGroupDev(), () => {
         vdev.matrix.remove();
-        devices.delete(vdev);
         vdev.put();
       });
     },
@@ -76,36 +78,49 @@ function mdevDriver(vfio: VfioCore, matrices: Matrices): MdevDriver {
 class VfioAp {
   readonly #root: NamedDevice;
   readonly #bus: Bus;
-  readonly #device: NamedDevice;
   readonly #driver: DeviceDriver;
+  readonly #queueDriver: ApDriver;
   readonly #mdevDriver: RegisteredMdevDriver;
-  readonly #parent: MdevParent;
+  readonly #slot: ParentSlot;
 
-  constructor(module: Module, data: ApData) {
+  constructor(
+    readonly module: Module,
+    ap: ApBus,
+  ) {
     const { core } = module;
     this.#root = new NamedDevice(core, 'vfio_ap', {});
     this.#root.add();
     this.#bus = new Bus(core, 'matrix').register();
-    this.#device = new NamedDevice(core, 'matrix', { parent: this.#root, bus: this.#bus });
-    this.#device.add();
+    const matrix = this.#addMatrix();
     this.#driver = new DeviceDriver(this.#bus, {
       name: 'vfio_ap',
       suppressBindAttrs: true,
       devGroups: [featureGroup],
     }).register();
-    const driver = mdevDriver(module.import(vfioModule), new Matrices(new ApConfig(data)));
+    const matrices = new Matrices(ap.config);
+    this.#queueDriver = vfioApQueueDriver(ap, matrices, module).register();
+    ap.checkBindings();
+    const driver = mdevDriver(module.import(vfioModule), matrices);
     this.#mdevDriver = mdevRegisterDriver(module.import(mdevModule), driver, module);
     const types = [new MdevType('passthrough', 'VFIO AP Passthrough Device')];
-    this.#parent = mdevRegisterParent(this.#device, this.#mdevDriver, types);
+    this.#slot = new ParentSlot(() => this.#addMatrix(), this.#mdevDriver, types, matrix);
+    core.slots.set(MATRIX, this.#slot);
+  }
+
+  #addMatrix(): NamedDevice {
+    const matrix = new NamedDevice(this.module.core, MATRIX, { parent: this.#root, bus: this.#bus });
+    matrix.add();
+    return matrix;
   }
 
   /** Undoes the constructor; sleeps while a device is in use. */
   exit(): Sleeps<void> {
+    this.module.core.slots.delete(MATRIX);
     const steps: (() => Sleeps<void>)[] = [
-      () => mdevUnregisterParent(this.#parent),
+      () => this.#slot.unplug(),
       () => mdevUnregisterDriver(this.#mdevDriver),
+      () => this.#queueDriver.unregister(),
       () => this.#driver.unregister(),
-      () => this.#device.del(),
       () => this.#bus.unregister(),
       () => this.#root.del(),
     ];
@@ -114,11 +129,11 @@ class VfioAp {
 }
 
 /** The module, for a host with these adapters. */
-export function vfioApModule(data: ApData): ModuleDefinition {
+export function vfioApModule(ap: ApBus): ModuleDefinition {
   return {
     name: 'vfio_ap',
     depends: [mdevModule, vfioModule],
-    init: (module) => new VfioAp(module, data),
+    init: (module) => new VfioAp(module, ap),
     exit: (loaded) => (loaded as VfioAp).exit(),
   };
 }

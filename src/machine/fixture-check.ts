@@ -8,6 +8,7 @@ import { IORESOURCE_MEM, IORESOURCE_MEM_64, PCI_ROM_RESOURCE, parseResource } fr
 import { configBytes } from './fixture-config.js';
 import { didYouMean, formatPath, type Path } from './fixture-fault.js';
 import type { PciFunctionFixture } from './fixture-pci.js';
+import { apAdapters } from './fixture-s390.js';
 import type { Fixture } from './fixture-schema.js';
 
 const SECONDARY_BUS = 0x19;
@@ -61,6 +62,11 @@ export function crossCheck(
     ['iommu', 'groups'],
     'id',
     fixture.iommu.groups.map(({ id }) => String(id)),
+  );
+  faults.unique(
+    ['ap', 'adapters'],
+    'id',
+    fixture.ap ? apAdapters(fixture.ap).map(({ id }) => String(id)) : [],
   );
   faults.unique(
     ['css', 'subchannels'],

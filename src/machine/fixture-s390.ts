@@ -4,6 +4,8 @@
  */
 
 import * as z from 'zod';
+import type { ApData } from '../drivers/ap-config.js';
+import { type ApTypeName, apTypes } from '../drivers/ap-type.js';
 import { repeat } from './fixture-node.js';
 
 const number = z.int().min(0).max(255);
@@ -19,11 +21,29 @@ const channelId = z
   .regex(/^0\.[0-3]\.[0-9a-f]{4}$/, 'expected a number such as "0.0.0313"')
   .describe('0, subchannel set and number, such as "0.0.0313".');
 
+const typeName = z.enum(apTypes.map(({ name }) => name) as [ApTypeName, ...ApTypeName[]]);
+const facilities = z.string().regex(/^0x[0-9a-fA-F]{8}$/, 'expected "0x" and 8 hexadecimal digits');
+
+const adapter = z
+  .strictObject({
+    id: number.describe('Its number.'),
+    type: typeName
+      .default('CEX7C')
+      .describe('Generation, and what it is configured as: accelerator, CCA or EP11 coprocessor.'),
+    depth: z.int().min(0).max(15).default(7).describe('Requests that a queue of it takes, less one.'),
+    functions: facilities.optional().describe('Facility bits, instead of those of its type.'),
+    serial: z.string().max(16).default('').describe('Serial number of a coprocessor.'),
+  })
+  .describe('A cryptographic adapter.');
+
 export const ap = z
   .strictObject({
     maxAdapter: number.default(255).describe('Highest number of an adapter that the machine can have.'),
     maxDomain: number.default(255).describe('Highest number of a domain that the machine can have.'),
-    adapters: z.array(number).default([]).describe('Adapters that the host has.'),
+    adapters: z
+      .array(z.union([number.describe('Number of an adapter.'), adapter]))
+      .default([])
+      .describe('Adapters that the host has.'),
     domains: z.array(number).default([]).describe('Domains that it can use.'),
     controlDomains: z.array(number).default([]).describe('Domains that it can control.'),
     apmask: mask
@@ -34,6 +54,21 @@ export const ap = z
       .describe('Domains whose queues the driver of the host keeps, where apmask has the adapter.'),
   })
   .describe('Cryptographic adapters of s390, for the module vfio_ap.');
+
+export type ApFixture = z.output<typeof ap>;
+
+/** The adapters of a fixture, of which some may be given by their number only. */
+export const apAdapters = ({ adapters }: ApFixture): z.output<typeof adapter>[] =>
+  adapters.map((each) => (typeof each === 'number' ? adapter.parse({ id: each }) : each));
+
+/** As the AP bus takes it. */
+export const apData = (fixture: ApFixture): ApData => ({
+  ...fixture,
+  adapters: apAdapters(fixture).map(({ functions, ...rest }) => ({
+    ...rest,
+    ...(functions !== undefined && { functions: Number(functions) }),
+  })),
+});
 
 export const css = z
   .strictObject({

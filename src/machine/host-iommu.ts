@@ -22,6 +22,8 @@ export interface IommuPlace {
 export class HostIommu implements PciNotifier {
   readonly #units = new Map<string, Device>();
   readonly #options = new Map<number, IommuGroupOptions>();
+  /** Numbers of groups that were plugged in, as their fixture says them. */
+  readonly #wishes = new Map<number, number>();
   /** Groups that have been made; one that lost its last device is gone, whoever got its number. */
   readonly #groups = new Map<number, IommuGroup>();
   /** Groups of virtual functions. */
@@ -31,12 +33,14 @@ export class HostIommu implements PciNotifier {
    * @param place where a function is
    */
   constructor(
-    host: PlainHost,
+    readonly host: PlainHost,
     readonly iommu: Iommu,
-    description: Fixture['iommu'],
     readonly place: (address: string) => IommuPlace,
-  ) {
-    this.describe(host, description);
+  ) {}
+
+  /** What a machine boots with: units, and groups with their numbers. */
+  boot(description: Fixture['iommu']): void {
+    this.describe(description);
     this.#makeGroups();
   }
 
@@ -44,15 +48,17 @@ export class HostIommu implements PciNotifier {
    * Adds units that are not there, and tells what groups are like.
    * @param offset of the numbers by which functions name these groups
    */
-  describe(host: PlainHost, { units, groups }: Fixture['iommu'], offset = 0): void {
-    for (const { name, nodes } of units) if (!this.#units.has(name)) this.#addUnit(host, name, nodes);
+  describe({ units, groups }: Fixture['iommu'], offset = 0): void {
+    for (const { name, nodes } of units) if (!this.#units.has(name)) this.#addUnit(name, nodes);
     for (const { id, type, reservedRegions } of groups) {
       const lines = reservedRegions.map((line) => `${line}\n`).join('');
       this.#options.set(offset + id, { type, reservedRegions: lines });
+      if (offset > 0) this.#wishes.set(offset + id, id);
     }
   }
 
-  #addUnit(host: PlainHost, name: string, nodes: Fixture['iommu']['units'][number]['nodes']): void {
+  #addUnit(name: string, nodes: Fixture['iommu']['units'][number]['nodes']): void {
+    const { host } = this;
     const unit = new NamedDevice(host.core, name, { class: host.class('iommu') });
     unit.add();
     unit.dir.addDir('devices');
@@ -106,10 +112,11 @@ export class HostIommu implements PciNotifier {
     return group;
   }
 
-  /** The group, or after it has gone a new one with the lowest free number. */
+  /** The group, or a new one: that of what was plugged in has its number if that is free, others the lowest free one. */
   #group(id: number): IommuGroup {
     let group = this.#groups.get(id);
     if (!group || this.iommu.groups.get(String(group.id)) !== group) {
+      this.iommu.ids.wish = this.#wishes.get(id);
       group = this.iommu.allocGroup(this.#options.get(id) ?? {});
       this.#groups.set(id, group);
     }

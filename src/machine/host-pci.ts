@@ -158,6 +158,18 @@ export class PciHost {
     bus.notifiers.push(new Surroundings(host, descriptions), ...notifiers);
   }
 
+  /**
+   * Adds host bridges, functions, which a scan finds, and drivers.
+   * @returns drivers that are modules
+   */
+  add({ roots, functions, drivers }: PciFixture): Sleeps<ModuleDefinition[]> {
+    const { bus } = this;
+    this.addRoots(roots);
+    for (const { numaNode } of functions) if (numaNode >= 0) bus.numaNodes.add(numaNode);
+    this.insert(functions);
+    return after(bus.rescanLocked(), () => this.addDrivers(drivers));
+  }
+
   addRoots(roots: PciFixture['roots']): void {
     for (const { bus: name, firmwareNode, parent, devices } of roots) {
       const top: KernfsDir | undefined =

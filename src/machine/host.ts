@@ -1,80 +1,137 @@
 /**
- * A host from its fixture: everything that is there before a module is loaded. The PCI bus, other buses and classes come first, then
- * devices, the IOMMU, what is on the PCI bus, and raw nodes last, so that they can add to what the others made.
+ * The hardware of a machine with the drivers that are part of the kernel: everything that is there before a module is
+ * loaded. A fixture brings it at boot, and others while the machine runs.
+ *
+ * The PCI bus, other buses and classes come first, then devices, the IOMMU, what is on the PCI bus, and raw nodes last,
+ * so that they can add to what the others made.
  * @module
  */
 
 import type { DriverCore } from '../base/core.js';
 import type { ModuleDefinition } from '../base/module.js';
+import { ApBus } from '../drivers/ap-bus.js';
 import { ChannelSubsystem } from '../drivers/css.js';
 import { vfioApModule } from '../drivers/vfio-ap.js';
 import { vfioCcwModule } from '../drivers/vfio-ccw.js';
 import { vgpuModule } from '../drivers/vgpu.js';
 import type { Iommu } from '../iommu/group.js';
 import { KernelError } from '../lib/errno.js';
+import { after, type Sleeps } from '../lib/sleep.js';
 import type { PciBus } from '../pci/bus.js';
 import { type Fixture, FixtureError } from './fixture.js';
-import type { PciFixture, PciFunctionFixture } from './fixture-pci.js';
+import type { PciFunctionFixture } from './fixture-pci.js';
 import { formatPath, type Path } from './fixture-fault.js';
+import { apData } from './fixture-s390.js';
 import { PlainHost } from './host-device.js';
 import { HostIommu } from './host-iommu.js';
 import { BuiltinModule } from './host-module.js';
 import { belowSys, RawNodes } from './host-node.js';
 import { makePciBus, PciHost } from './host-pci.js';
 
-/** What a machine needs of its host. */
-export interface Host {
-  /** For modules, as `pciBuiltin`; undefined on a host without PCI. */
-  pci: PciBus | undefined;
-  /** What stands on it. */
-  pciHost: PciHost | undefined;
-  plain: PlainHost;
-  iommu: HostIommu;
+/** What of a fixture is hardware. */
+export type Hardware = Pick<
+  Fixture,
+  | 'cpus'
+  | 'builtinModules'
+  | 'buses'
+  | 'classes'
+  | 'devices'
+  | 'nodes'
+  | 'iommu'
+  | 'pci'
+  | 'ap'
+  | 'css'
+  | 'vgpus'
+>;
+
+/** Between the numbers by which the functions of two fixtures name their IOMMU groups. */
+const GROUPS_APART = 2 ** 20;
+
+export class Host {
+  /** What stands on the PCI bus; undefined on a host without one. */
+  pciHost: PciHost | undefined = undefined;
+  ap: ApBus | undefined = undefined;
+  css: ChannelSubsystem | undefined = undefined;
+  readonly plain: PlainHost;
   /** PCI functions by address, those that are unplugged too. */
-  functions: Map<string, PciFunctionFixture>;
-  css: ChannelSubsystem | undefined;
+  readonly functions = new Map<string, PciFunctionFixture>();
   /** Vendor drivers by their modules. */
-  vgpus: Map<string, Fixture['vgpus'][number]>;
+  readonly vgpus = new Map<string, Fixture['vgpus'][number]>();
+  readonly #iommu: HostIommu;
   /** How many fixtures were plugged in. */
-  plugged: number;
-  /** Modules of the fixture: vendor drivers, and drivers of the host that are not part of the kernel. */
-  modules: readonly ModuleDefinition[];
-}
+  #plugged = 0;
 
-/**
- * @throws FixtureError naming the place of the fixture that cannot be built, such as a node where there is one
- */
-export function buildHost(core: DriverCore, iommu: Iommu, fixture: Fixture): Host {
-  const plain = new PlainHost(core);
-  // The bus and its classes are there before anything that could take their names.
-  const pci = fixture.pci && makePciBus(core, fixture.cpus, fixture.pci);
-  const css = fixture.css && at(['css'], () => new ChannelSubsystem(core, fixture.css!.subchannels));
-  for (const name of fixture.builtinModules) BuiltinModule.named(core, name);
-  for (const name of fixture.buses) plain.bus(name);
-  for (const name of fixture.classes) plain.class(name);
-  for (const [index, device] of fixture.devices.entries()) at(['devices', index], () => plain.add(device));
-  const functions = new Map<string, PciFunctionFixture>();
-  const hostIommu = at(['iommu'], () => {
-    return new HostIommu(plain, iommu, fixture.iommu, (address) => functions.get(address) ?? {});
-  });
-  const pciHost = pci && new PciHost(pci, plain, functions, [hostIommu]);
-  const drivers = at(['pci'], () => (pciHost ? populate(pciHost, fixture.pci!) : []));
-  const nodes = new RawNodes(core);
-  for (const [path, node] of Object.entries(fixture.nodes)) {
-    at(['nodes', path], () => nodes.addPath(belowSys(path), node));
+  constructor(
+    readonly core: DriverCore,
+    iommu: Iommu,
+  ) {
+    this.plain = new PlainHost(core);
+    this.#iommu = new HostIommu(this.plain, iommu, (address) => this.functions.get(address) ?? {});
   }
-  const s390 = [...(fixture.ap ? [vfioApModule(fixture.ap)] : []), ...(css ? [vfioCcwModule(css)] : [])];
-  const vgpus = new Map(fixture.vgpus.map((data) => [data.module, data]));
-  const modules = [...drivers, ...fixture.vgpus.map(vgpuModule), ...s390];
-  return { pci, pciHost, plain, iommu: hostIommu, functions, css, vgpus, plugged: 0, modules };
-}
 
-/** @returns drivers that are modules */
-function populate(pciHost: PciHost, { roots, functions, drivers }: PciFixture): ModuleDefinition[] {
-  pciHost.addRoots(roots);
-  pciHost.insert(functions);
-  pciHost.bus.rescan();
-  return pciHost.addDrivers(drivers);
+  /** For modules, as `pciBuiltin`. */
+  get pci(): PciBus | undefined {
+    return this.pciHost?.bus;
+  }
+
+  /**
+   * Makes what a machine boots with. IOMMU groups have their numbers.
+   * @returns modules: vendor drivers, and drivers of the host that are not part of the kernel
+   * @throws FixtureError naming the place of the fixture that cannot be built, such as a node where there is one
+   */
+  boot(hardware: Hardware): Sleeps<readonly ModuleDefinition[]> {
+    return this.#add(hardware, () => this.#iommu.boot(hardware.iommu));
+  }
+
+  /** Makes more while the machine runs. IOMMU groups are new ones, with their numbers if those are free. */
+  plug(hardware: Hardware): Sleeps<readonly ModuleDefinition[]> {
+    const offset = ++this.#plugged * GROUPS_APART;
+    const functions = hardware.pci?.functions.map((each) =>
+      each.iommuGroup === undefined ? each : { ...each, iommuGroup: offset + each.iommuGroup },
+    );
+    const pci = hardware.pci && { ...hardware.pci, functions: functions! };
+    return this.#add({ ...hardware, pci }, () => this.#iommu.describe(hardware.iommu, offset));
+  }
+
+  #add(hardware: Hardware, addIommu: () => void): Sleeps<readonly ModuleDefinition[]> {
+    const { core, plain } = this;
+    const modules: ModuleDefinition[] = [];
+    // The bus and its classes are there before anything that could take their names.
+    const bus = this.pci ?? (hardware.pci && makePciBus(core, hardware.cpus, hardware.pci));
+    modules.push(...this.#addS390(hardware));
+    for (const name of hardware.builtinModules) BuiltinModule.named(core, name);
+    for (const name of hardware.buses) plain.bus(name);
+    for (const name of hardware.classes) plain.class(name);
+    for (const [index, device] of hardware.devices.entries()) at(['devices', index], () => plain.add(device));
+    at(['iommu'], addIommu);
+    if (bus) this.pciHost ??= new PciHost(bus, plain, this.functions, [this.#iommu]);
+    const added = at(['pci'], () => hardware.pci && this.pciHost!.add(hardware.pci));
+    return after(added, (drivers = []) => {
+      const nodes = new RawNodes(core);
+      for (const [path, node] of Object.entries(hardware.nodes)) {
+        at(['nodes', path], () => nodes.addPath(belowSys(path), node));
+      }
+      for (const data of hardware.vgpus) this.vgpus.set(data.module, data);
+      return [...modules, ...drivers, ...hardware.vgpus.map(vgpuModule)];
+    });
+  }
+
+  /** @returns modules of what has not been there */
+  #addS390({ ap, css }: Hardware): ModuleDefinition[] {
+    const modules: ModuleDefinition[] = [];
+    if (ap && this.ap) this.ap.add(apData(ap));
+    else if (ap) {
+      this.ap = at(['ap'], () => new ApBus(this.core, apData(ap)));
+      modules.push(vfioApModule(this.ap));
+    }
+    if (css && !this.css) {
+      this.css = new ChannelSubsystem(this.core);
+      modules.push(vfioCcwModule(this.css));
+    }
+    for (const [index, data] of (css?.subchannels ?? []).entries())
+      at(['css', 'subchannels', index], () => this.css!.add(data));
+    return modules;
+  }
 }
 
 /**

@@ -44,8 +44,13 @@ export class PciSlots {
     return this.insert(this.#unplugged.get(address)!);
   }
 
-  insert(functions: readonly PciFunctionFixture[]): Sleeps<void> {
+  /** Something else is going to be in these slots. */
+  forget(functions: readonly PciFunctionFixture[]): void {
     for (const { address } of functions) this.#unplugged.delete(address);
+  }
+
+  insert(functions: readonly PciFunctionFixture[]): Sleeps<void> {
+    this.forget(functions);
     const { bus } = this.host()!;
     this.host()!.insert(functions);
     return after(bus.rescanLocked(), () => {});

@@ -4,7 +4,9 @@
  *
  * * a PCI function leaves its slot, with all behind it when it is a bridge; a rescan does not find it
  * * a subchannel leaves the channel subsystem
- * * the card of a sample driver (mtty, mdpy, mbochs) leaves; its module stays, as that of a real card would
+ * * a cryptographic adapter leaves the partition
+ * * the card of a sample driver (mtty, mdpy, mbochs) leaves; its module stays, as that of a real card would; so does that
+ *   of the AP matrix, which no hardware is behind
  * * a fixture brings what it has that the machine has not
  *
  * Failures are errnos; the kernel log says what they are about.
@@ -14,10 +16,9 @@
 import { isDir } from '../kernfs/dir.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { after, andThen, eachInTurn, type Sleeps } from '../lib/sleep.js';
-import { checkFixture, type Fixture, FixtureError } from './fixture.js';
+import { type Fixture, FixtureError } from './fixture.js';
 import { didYouMean } from './fixture-fault.js';
 import type { PciFunctionFixture } from './fixture-pci.js';
-import { buildHost, type Host } from './host.js';
 import { PciSlots } from './hotplug-pci.js';
 import { plugFixture } from './hotplug-fixture.js';
 import type { Machine } from './machine.js';
@@ -27,8 +28,6 @@ export type FixtureReader = (name: string) => Fixture | undefined;
 const PARENTS = 'mdev_bus';
 
 export class Hotplug {
-  /** What the machine was built from; made when it is needed for a machine without a fixture. */
-  host: Host | undefined = undefined;
   readonly #slots: PciSlots;
   readonly #leaving = new Set<string>();
   /** What fixtures brought, by their names. */
@@ -39,7 +38,7 @@ export class Hotplug {
     readonly machine: Machine,
     readonly fixtures: FixtureReader = () => undefined,
   ) {
-    this.#slots = new PciSlots(() => this.host?.pciHost);
+    this.#slots = new PciSlots(() => this.machine.host.pciHost);
   }
 
   /** Parents, and what could become one when it is plugged in: `NAME plugged`, `NAME leaving` or `NAME unplugged`. */
@@ -101,10 +100,8 @@ export class Hotplug {
    * @throws EEXIST when there is nothing like that, or something else is where it should be
    */
   addFixture(fixture: Fixture): Sleeps<void> {
-    const { core, iommu } = this.machine;
-    this.host ??= buildHost(core, iommu, checkFixture({ name: 'empty' }, 'empty'));
     const before = (this.#brought.get(fixture.name) ?? []).filter((name) => !this.#leaving.has(name));
-    return after(plugFixture(this, this.host, this.#slots, fixture, before), (names) => {
+    return after(plugFixture(this, this.#slots, fixture, before), (names) => {
       this.#brought.set(fixture.name, [...new Set([...before, ...names])]);
     });
   }
@@ -118,7 +115,7 @@ export class Hotplug {
     const bus = address.slice(0, 7);
     if (this.#slots.has(address) || this.#leaving.has(address))
       this.refuse(Errno.EEXIST, `${address}: there is a function already; remove it first`);
-    if (!this.host?.pciHost?.bus.hasBus(bus)) this.refuse(Errno.ENODEV, `${address}: there is no bus ${bus}`);
+    if (!this.machine.host.pci?.hasBus(bus)) this.refuse(Errno.ENODEV, `${address}: there is no bus ${bus}`);
     return this.#slots.insert([description]);
   }
 

@@ -21,10 +21,11 @@ import { after, andThen, asleep, type Sleeps } from '../lib/sleep.js';
 import { pciBuiltin } from '../pci/bus.js';
 import { addAttachFile } from './attach-file.js';
 import { Attachment, type AttachmentOptions, attachmentDefaults } from './attachment.js';
+import { bringUp } from './bring-up.js';
 import { FaultRules } from './fault.js';
 import { addFaultFile } from './fault-file.js';
 import type { Fixture } from './fixture.js';
-import { at, buildHost, override } from './host.js';
+import { type Hardware, Host, override } from './host.js';
 import { images } from './images.js';
 import { addLedgers } from './ledgers.js';
 import { modules } from './modules.js';
@@ -33,7 +34,6 @@ import { type Credentials, ROOT } from './permission.js';
 import { Process } from './process.js';
 import { type FixtureReader, Hotplug } from './hotplug.js';
 import { addHotplugFile } from './hotplug-file.js';
-import { putBack } from './put-back.js';
 import { addUeventsFile } from './uevents-file.js';
 
 /** include/uapi/linux/magic.h */
@@ -68,6 +68,7 @@ export interface MachineOptions {
 export class Machine {
   readonly core: DriverCore;
   readonly iommu: Iommu;
+  readonly host: Host;
   readonly loader: ModuleLoader;
   readonly namespace: Namespace;
   /** `kernel/debug/mdevfs`: what a kernel has no file for. */
@@ -87,6 +88,7 @@ export class Machine {
       majors: options.majors ?? {},
     });
     this.iommu = new Iommu(this.core);
+    this.host = new Host(this.core, this.iommu);
     this.loader = new ModuleLoader(this.core, options.images);
     this.loader.addBuiltin(iommuBuiltin, this.iommu);
     this.loader.addBuiltin(miscBuiltin, new Misc(this.core));
@@ -113,41 +115,16 @@ export class Machine {
       images: { ...images[fixture.kernel], ...fixture.moduleImages, ...options.images },
       majors: fixture.majors,
     });
-    const host = buildHost(machine.core, machine.iommu, fixture);
-    machine.hotplug.host = host;
-    if (host.pci) machine.loader.addBuiltin(pciBuiltin, host.pci);
-    for (const definition of host.modules) machine.define(definition);
-    for (const rule of fixture.faults) machine.faults.add(rule);
-    for (const entry of fixture.modules) {
-      const { name, parameters } = typeof entry === 'string' ? { name: entry, parameters: {} } : entry;
-      machine.modprobe(name, parameters);
-    }
-    machine.makeVirtualFunctions(fixture);
-    for (const { address, unbound } of fixture.pci?.functions ?? []) {
-      if (unbound) machine.unbind(`/sys/bus/pci/devices/${address}`);
-    }
-    for (const mdev of fixture.mdevs) {
-      const made = putBack(machine, mdev);
-      // One that takes its time comes when it is ready, or not.
-      if (asleep(made))
-        made.catch((error: Error) => machine.core.log.print(`mdevfs: ${mdev.uuid}: ${error.message}`));
-    }
+    void machine.addHardware(fixture, 'boot');
+    bringUp(machine, fixture, (what, step) => {
+      const done = step();
+      // A device that takes its time comes when it is ready, or not. The others do not wait for it.
+      if (asleep(done))
+        done.catch((error: Error) => machine.core.log.print(`mdevfs: ${what}: ${error.message}`));
+    });
     override(machine.core, fixture.overrides);
     machine.uevents.seqnum = fixture.seqnum;
     return machine;
-  }
-
-  /**
-   * Has physical functions make the virtual ones that a fixture says, through their `sriov_numvfs`.
-   * @throws FixtureError naming the function that cannot
-   */
-  makeVirtualFunctions({ pci }: Pick<Fixture, 'pci'>): void {
-    for (const [index, { address, sriov }] of (pci?.functions ?? []).entries()) {
-      if (!sriov || sriov.numVfs === 0) continue;
-      at(['pci', 'functions', index, 'sriov', 'numVfs'], () =>
-        this.write(`/sys/bus/pci/devices/${address}/sriov_numvfs`, String(sriov.numVfs)),
-      );
-    }
   }
 
   /** Makes a mediated device as a user would, through its type's `create`; sleeps where that does. */
@@ -197,9 +174,13 @@ export class Machine {
     this.#definitions.set(definition.name, definition);
   }
 
-  /** Whether a module of that name can be loaded, or is. */
-  defines(name: string): boolean {
-    return this.#definitions.has(name);
+  /** Makes what the machine boots with, or more while it runs, and the modules for it known. */
+  addHardware(hardware: Hardware, how: 'boot' | 'plug'): Sleeps<void> {
+    const { host, loader } = this;
+    return after(host[how](hardware), (modules) => {
+      if (host.pci) loader.addBuiltin(pciBuiltin, host.pci);
+      for (const definition of modules) this.define(definition);
+    });
   }
 
   /**

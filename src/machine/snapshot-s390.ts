@@ -6,11 +6,13 @@
  * @module
  */
 
+import { apTypeOf } from '../drivers/ap-type.js';
 import { apNumbers, parseApMask } from '../drivers/ap-mask.js';
 import type { FixtureInput } from './fixture.js';
 import { parentOf, type Tree } from './tree.js';
 
 type Ap = NonNullable<FixtureInput['ap']>;
+type ApAdapter = Exclude<NonNullable<Ap['adapters']>[number], number>;
 type Css = NonNullable<FixtureInput['css']>;
 
 const AP = '/sys/bus/ap';
@@ -29,10 +31,8 @@ export function apOf(tree: Tree): Ap | undefined {
   const queues = guests.flatMap((path) => (tree.text(`${path}/guest_matrix`) ?? '').split('\n'));
   const half = (index: number) =>
     queues.map((queue) => queue.split('.')[index]).flatMap((hex) => (hex ? Number.parseInt(hex, 16) : []));
-  const cards = tree.names(`${AP}/devices`).flatMap((name) => {
-    const card = /^card([0-9a-f]{2})$/.exec(name)?.[1];
-    return card === undefined ? [] : Number.parseInt(card, 16);
-  });
+  const cards = cardsOf(tree);
+  const known = new Set(cards.map(({ id }) => id));
   const mask = (name: string) => {
     const text = tree.text(`${AP}/${name}`);
     return text === undefined || !/^0x[0-9a-f]{1,64}$/i.test(text) ? undefined : text;
@@ -48,12 +48,34 @@ export function apOf(tree: Tree): Ap | undefined {
   return {
     ...(max('ap_max_adapter_id') !== undefined && { maxAdapter: max('ap_max_adapter_id') }),
     ...(max('ap_max_domain_id') !== undefined && { maxDomain: max('ap_max_domain_id') }),
-    adapters: unique([...cards, ...half(0)]),
+    adapters: [...cards, ...unique(half(0)).filter((id) => !known.has(id))],
     domains: unique([...numbers('ap_usage_domain_mask'), ...half(1)]),
     controlDomains: numbers('ap_control_domain_mask'),
     ...(mask('apmask') !== undefined && { apmask: mask('apmask') }),
     ...(mask('aqmask') !== undefined && { aqmask: mask('aqmask') }),
   };
+}
+
+/** The cards of a machine, as far as their files tell of them. */
+function cardsOf(tree: Tree): ApAdapter[] {
+  return tree.names(`${AP}/devices`).flatMap((name) => {
+    const card = /^card([0-9a-f]{2})$/.exec(name)?.[1];
+    if (card === undefined) return [];
+    const path = tree.target(`${AP}/devices/${name}`);
+    const text = (file: string) => tree.text(`${path}/${file}`) ?? '';
+    const functions = text('ap_functions');
+    const hasFunctions = /^0x[0-9A-F]{8}$/i.test(functions);
+    const type = apTypeOf(Number(text('hwtype')), hasFunctions ? Number(functions) : 0);
+    const depth = text('depth');
+    const serial = text('serialnr');
+    return {
+      id: Number.parseInt(card, 16),
+      ...(type && { type: type.name }),
+      ...(/^\d+$/.test(depth) && Number(depth) <= 15 && { depth: Number(depth) }),
+      ...(hasFunctions && Number(functions) !== type?.functions && { functions }),
+      ...(serial !== '' && serial.length <= 16 && { serial }),
+    };
+  });
 }
 
 /** The channel subsystem. */

@@ -1,6 +1,7 @@
 /**
- * What users made of a machine since it was booted: which modules are loaded with what parameters, and which mediated
- * devices there are, with what was written to their attributes. A fixture with such a state boots to the same.
+ * What users made of a machine since it was booted: which modules are loaded with what parameters, which mediated
+ * devices there are, with what was written to their attributes, and which AP queues the host keeps. A fixture with such a
+ * state boots to the same.
  *
  * The rest is as after a reboot: what was bound, unbound and switched on PCI functions, modes and owners of files, the
  * number of the last uevent, what was written to the raw nodes of a fixture, the memory of devices and who had them open.
@@ -14,16 +15,20 @@ import type { MdevDevice } from '../mdev/device.js';
 import { vfioModule } from '../vfio/core.js';
 import { FixtureError } from './fixture.js';
 import { describeIssues } from './fixture-fault.js';
+import { ap as apSchema } from './fixture-s390.js';
 import { type Fixture, fixtureSchema } from './fixture-schema.js';
 import type { Machine } from './machine.js';
 
 export interface MachineState {
   modules: Fixture['modules'];
   mdevs: Fixture['mdevs'];
+  /** Masks of the AP bus, on which it depends what can be assigned; undefined on a machine without one. */
+  ap?: Pick<NonNullable<Fixture['ap']>, 'apmask' | 'aqmask'> | undefined;
 }
 
 const { modules, mdevs } = fixtureSchema.shape;
-const stateSchema = z.strictObject({ modules, mdevs });
+const masks = apSchema.pick({ apmask: true, aqmask: true }).optional();
+const stateSchema = z.strictObject({ modules, mdevs, ap: masks });
 
 /**
  * @param file where it is from, for messages
@@ -37,12 +42,13 @@ export function checkState(value: unknown, file: string): MachineState {
 }
 
 export function machineState(machine: Machine): MachineState {
-  const { loader } = machine;
+  const { loader, host } = machine;
   const live = loader.modules.filter(({ state }) => state === 'live');
   const vfio = loader.exportsOf(vfioModule);
   const vfioDevices = new Map([...(vfio?.devices ?? [])].map((vdev) => [vdev.device, vdev]));
   const all = [...(loader.exportsOf(mdevModule)?.bus.devices.values() ?? [])] as MdevDevice[];
   return {
+    ...(host.ap && { ap: host.ap.config.texts }),
     modules: live.map(({ name, parameters }) => ({ name, parameters: parameters.changed() })),
     mdevs: all
       .filter(({ active }) => active)
@@ -69,7 +75,8 @@ export function withState(fixture: Fixture, state: MachineState): Fixture {
   const gone = fixture.mdevs.map(({ uuid }) => uuid.toLowerCase()).filter((uuid) => !kept.has(uuid));
   const isLeft = (path: string) => !gone.some((uuid) => path.includes(`/${uuid}`));
   const overrides = Object.fromEntries(Object.entries(fixture.overrides).filter(([path]) => isLeft(path)));
-  return { ...fixture, ...state, overrides };
+  const ap = fixture.ap && { ...fixture.ap, ...state.ap };
+  return { ...fixture, ...state, ap, overrides };
 }
 
 /** Where files are whose writing changes a state without a uevent. */

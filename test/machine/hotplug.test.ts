@@ -1,11 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
+import { profiles } from '../../src/base/profile.js';
 import { asleep } from '../../src/lib/sleep.js';
 import { checkFixture, type FixtureInput } from '../../src/machine/fixture.js';
+import { images } from '../../src/machine/images.js';
 import { Machine } from '../../src/machine/machine.js';
+import { diffTrees } from '../../src/machine/tree-diff.js';
+import { machineTree } from '../../src/machine/tree-machine.js';
 import { errnoOf, fixtureFile } from '../pci/host.js';
 
 const UUID = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001';
+const UUID2 = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1002';
 const GPU = '0000:3b:00.0';
 const HOTPLUG = '/sys/kernel/debug/mdevfs/hotplug';
 
@@ -165,9 +170,44 @@ t.test('a subchannel goes and comes', async (t) => {
   t.strictSame(sh.takeEvents(), [`change@${dir} MDEV_STATE=unregistered`, `unbind@${dir}`, `remove@${dir}`]);
   sh.plug(`add ${subchannel}`);
   t.ok(sh.parents.includes(subchannel));
-  t.strictSame(sh.refused('remove matrix'), [
+});
+
+t.test('the matrix goes with its devices, when nobody has one open, and its module stays', async (t) => {
+  const sh = new Shell('s390x');
+  const create = '/sys/class/mdev_bus/matrix/mdev_supported_types/vfio_ap-passthrough/create';
+  sh.write(create, UUID);
+  for (const name of ['kvm_intel', 'vfio_iommu_type1']) sh.machine.modprobe(name);
+  const vm = await sh.machine.attach(UUID);
+  sh.takeEvents();
+  const removed = sh.plug('remove matrix');
+  if (!asleep(removed)) return t.fail('should sleep');
+  t.match(sh.file, 'matrix leaving\n');
+  vm.end();
+  await removed;
+  t.notOk(sh.process.exists('/sys/devices/vfio_ap/matrix'));
+  t.ok(sh.process.exists('/sys/module/vfio_ap'));
+  t.strictSame(sh.list('/sys/bus/mdev/devices'), []);
+  t.strictSame(sh.takeEvents().slice(-3), [
+    'change@/devices/vfio_ap/matrix MDEV_STATE=unregistered',
+    'unbind@/devices/vfio_ap/matrix',
+    'remove@/devices/vfio_ap/matrix',
+  ]);
+  sh.plug('add matrix');
+  sh.write(create, UUID);
+  t.strictSame(sh.list('/sys/bus/mdev/devices'), [UUID]);
+  sh.plug('remove matrix');
+  sh.machine.rmmod('vfio_ap');
+  t.notOk(sh.process.exists('/sys/devices/vfio_ap'));
+  sh.machine.modprobe('vfio_ap');
+  t.ok(sh.parents.includes('matrix'));
+});
+
+t.test('a parent without a slot comes and goes with its module only', async (t) => {
+  const sh = new Shell('samples');
+  sh.machine.core.slots.delete('mtty');
+  t.strictSame(sh.refused('remove mtty'), [
     'EOPNOTSUPP',
-    'matrix: comes and goes with its module only; see kernel/debug/mdevfs/module',
+    'mtty: comes and goes with its module only; see kernel/debug/mdevfs/module',
   ]);
 });
 
@@ -263,28 +303,72 @@ t.test('what cannot be is refused, and the log says why', async (t) => {
   t.equal(sh.machine.core.log.lines.at(-1), 'mdevfs: hotplug: the JSON was not whole');
 });
 
+function parentsOf(machine: Machine): string[] {
+  const process = machine.process();
+  return process.exists('/sys/class/mdev_bus') ? process.list('/sys/class/mdev_bus').sort() : [];
+}
+
+function contents(machine: Machine, path: string): string {
+  const process = machine.process();
+  const fd = process.open(path, 0);
+  return Buffer.from(process.read(fd, 4096)).toString();
+}
+
 t.test('every fixture is plugged into an empty machine, goes, and comes back', async (t) => {
   const names = readdirSync('fixtures')
     .filter((file) => file !== 'schema.json')
     .map((file) => file.replace('.json', ''));
   const load = (name: string) => fixtureFile(`fixtures/${name}.json`);
-  const parentsOf = (machine: Machine): string[] => {
-    const process = machine.process();
-    return process.exists('/sys/class/mdev_bus') ? process.list('/sys/class/mdev_bus').sort() : [];
-  };
   for (const name of names) {
     const parents = parentsOf(Machine.fromFixture(load(name)));
     const machine = new Machine({ fixtures: load });
     machine.hotplug.add(name);
     t.strictSame(parentsOf(machine), parents, name);
-    const stay = parents.filter((parent) => parent === 'matrix');
-    if (stay.length < parents.length) {
-      machine.hotplug.remove(name);
-      t.strictSame(parentsOf(machine), stay, `${name} unplugged`);
-      machine.hotplug.add(name);
-      t.strictSame(parentsOf(machine), parents, `${name} again`);
-    } else {
-      t.throws(() => machine.hotplug.remove(name), { code: 'ENODEV' });
-    }
+    machine.hotplug.remove(name);
+    t.strictSame(parentsOf(machine), [], `${name} unplugged`);
+    machine.hotplug.add(name);
+    t.strictSame(parentsOf(machine), parents, `${name} again`);
+  }
+});
+
+t.test('a fixture that is plugged in shows what it shows when it boots', async (t) => {
+  const names = readdirSync('fixtures').filter((file) => file !== 'schema.json');
+  for (const name of names) {
+    const whole = fixtureFile(`fixtures/${name}`);
+    const { kernel, arch, moduleImages } = whole;
+    // What is not for plugging.
+    const left = { devices: [], buses: [], classes: [], nodes: {}, overrides: {}, builtinModules: [] };
+    const functions = (whole.pci?.functions ?? []).map((each, index) => ({ ...each, unbound: index === 0 }));
+    const booted = Machine.fromFixture({ ...whole, ...left, pci: whole.pci && { ...whole.pci, functions } });
+    const [parent] = parentsOf(booted);
+    const types = `/sys/class/mdev_bus/${parent}/mdev_supported_types`;
+    const type = booted
+      .process()
+      .list(types)
+      .sort()
+      .find((each) => !contents(booted, `${types}/${each}/available_instances`).startsWith('0'))!;
+    const fixture = {
+      ...whole,
+      pci: whole.pci && { ...whole.pci, functions },
+      mdevs: [
+        { uuid: UUID, parent: parent!, type, iommuGroup: 700, vfioGroup: 70, vfioDevice: 7 },
+        ...(parent === 'matrix' ? [{ uuid: UUID2, parent, type, attributes: { assign_domain: '5' } }] : []),
+        ...(parent === 'mtty' ? [{ uuid: UUID2, parent, type, unbound: true }] : []),
+      ],
+    };
+    const boots = Machine.fromFixture({ ...fixture, ...left }, { now: () => 0 });
+    const profile = { ...profiles[kernel], arch };
+    const plugged = new Machine({ now: () => 0, profile, images: { ...images[kernel], ...moduleImages } });
+    plugged.hotplug.addFixture(fixture);
+    plugged.uevents.seqnum = boots.uevents.seqnum;
+    const differences = diffTrees(machineTree(plugged), machineTree(boots));
+    t.strictSame(
+      differences.map(({ path }) => path),
+      [],
+      name,
+    );
+    const device = plugged.process().realpath(`/sys/bus/mdev/devices/${UUID}`);
+    t.equal(plugged.process().realpath(`${device}/iommu_group`), '/sys/kernel/iommu_groups/700');
+    if (kernel === 'full') t.ok(plugged.process().exists(`${device}/vfio-dev/vfio7`), name);
   }
 });

@@ -77,6 +77,22 @@ t.test('what is assigned to a matrix is assigned again, and nobody else can have
   });
 });
 
+t.test('cryptographic adapters are found with what they are, and who has their queues', async (t) => {
+  const machine = boot(fixtureFile('fixtures/s390-ap.json'));
+  machine.write('/sys/bus/ap/apmask', '+0x5');
+  const tree = machineTree(machine);
+  const { tree: shown, machine: live, fixture } = take(tree);
+  t.strictSame(differences(shown, tree), []);
+  t.strictSame(fixture.ap?.adapters, [
+    { id: 0, type: 'CEX7C', depth: 7, serial: '93AABEET' },
+    { id: 1, type: 'CEX7A', depth: 7, serial: '' },
+    { id: 5, type: 'CEX7C', depth: 7, serial: '93AABHCW' },
+    { id: 6, type: 'CEX7P', depth: 7, serial: '93AADHZU' },
+  ]);
+  t.strictSame(fixture.overrides, {});
+  t.equal(live.process().realpath('/sys/devices/ap/card05/05.0004/driver'), '/sys/bus/ap/drivers/cex4queue');
+});
+
 t.test('virtual functions come with their physical one, and their devices with them', async (t) => {
   const machine = boot(fixtureFile('fixtures/nvidia-a100-sriov.json'));
   const [parent] = machine.process().list('/sys/class/mdev_bus').sort();

@@ -57,6 +57,21 @@ t.test('a matrix has what was assigned', async (t) => {
   t.strictSame(differences(machineTree(again), machineTree(machine)), []);
 });
 
+t.test('what an AP mask set free is assigned again', async (t) => {
+  const fixture = fixtureFile('fixtures/s390-ap.json');
+  const machine = boot(fixture);
+  machine.write('/sys/bus/ap/apmask', '-0');
+  machine.createMdev('matrix', 'vfio_ap-passthrough', uuidOf(0));
+  machine.write(`/sys/bus/mdev/devices/${uuidOf(0)}/assign_adapter`, '0');
+  machine.write(`/sys/bus/mdev/devices/${uuidOf(0)}/assign_domain`, '4');
+  const again = machineTree(boot(withState(fixture, kept(machine))));
+  const matrix = `/sys/devices/vfio_ap/matrix/${uuidOf(0)}`;
+  t.equal(again.text(`${matrix}/guest_matrix`), '00.0004');
+  t.equal(again.text('/sys/bus/ap/apmask'), `0x4${'0'.repeat(63)}`);
+  t.equal(again.target('/sys/devices/ap/card00/00.0047/driver'), '/sys/bus/ap/drivers/vfio_ap');
+  t.throws(() => boot(withState(fixture, { ...kept(machine), ap: undefined })), { code: 'EADDRNOTAVAIL' });
+});
+
 t.test('a change is told of once, before whoever made it goes on', async (t) => {
   const machine = boot(fixtureFile('fixtures/default.json'));
   let told = 0;

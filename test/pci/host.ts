@@ -10,10 +10,9 @@ import type { Uevent } from '../../src/base/uevent.js';
 import { KernelError } from '../../src/lib/errno.js';
 import type { Sleeps } from '../../src/lib/sleep.js';
 import { checkFixture, type FixtureInput, parseFixture } from '../../src/machine/fixture.js';
-import { buildHost } from '../../src/machine/host.js';
 import { Machine } from '../../src/machine/machine.js';
 import type { Process } from '../../src/machine/process.js';
-import { type PciBus, pciBuiltin } from '../../src/pci/bus.js';
+import type { PciBus } from '../../src/pci/bus.js';
 
 export const uuidOf = (n: number) => `83b8f4f2-509f-382f-3c1e-${n.toString(16).padStart(12, '0')}`;
 
@@ -46,10 +45,8 @@ export class Host {
   constructor(fixture: FixtureInput) {
     const checked = checkFixture(fixture, 'test');
     this.machine = new Machine({ profile: profiles[checked.kernel], images: checked.moduleImages });
-    const host = buildHost(this.machine.core, this.machine.iommu, checked);
-    this.pci = host.pci;
-    if (host.pci) this.machine.loader.addBuiltin(pciBuiltin, host.pci);
-    for (const definition of host.modules) this.machine.define(definition);
+    this.machine.addHardware(checked, 'boot');
+    this.pci = this.machine.host.pci;
     for (const entry of checked.modules)
       this.machine.modprobe(typeof entry === 'string' ? entry : entry.name);
     this.process = this.machine.process();
