@@ -17,6 +17,7 @@ import { VfioDeviceFile } from '../vfio/device-file.js';
 import type { Log } from '../fuse/transport.js';
 import type { Machine } from '../machine/machine.js';
 import type { OpenFile } from '../machine/open-file.js';
+import type { ForeignVms } from './foreign-vms.js';
 import type { NativeCalls } from './native.js';
 import { PidfdCalls } from './pidfd.js';
 import type { Placeholders } from './placeholders.js';
@@ -49,6 +50,7 @@ export class DeviceFiles implements CharDevices, Remotes {
   mapped: MappedFiles | undefined;
   nameless: NamelessNodes | undefined;
   placeholders: Placeholders | undefined;
+  vms: ForeignVms | undefined;
   /** Why no process can be given descriptors by a call that arrives over FUSE; told once. */
   noDescriptors = 'only what mdevfs run starts can be given descriptors';
   #told = false;
@@ -64,6 +66,7 @@ export class DeviceFiles implements CharDevices, Remotes {
   }
 
   open(node: KernfsNode, flags: number, nodeid: number): OpenDeviceFile {
+    this.vms?.sweep();
     if (node instanceof NamelessNode) return node.open(nodeid);
     if (!(node instanceof DeviceNode)) throw new KernelError(Errno.ENXIO);
     return this.add(this.calls.open(node, flags), nodeid);
@@ -169,5 +172,6 @@ export class DeviceFile implements OpenDeviceFile {
   release(): void {
     this.files.remove(this);
     this.device.put();
+    this.files.vms?.sweep();
   }
 }

@@ -60,6 +60,7 @@ export async function serveDevices(
     noMappings,
     catchUp: () => {
       if (files.size > 0) device.catchUp();
+      files.vms?.sweep();
     },
     done,
     async unmount() {

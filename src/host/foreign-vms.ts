@@ -51,7 +51,6 @@ export class ForeignVms {
     if (!asked) return undefined;
     const file = process.fget(asked.fd) ?? (await this.placeholders.replace(process, asked.fd))?.device;
     if (!(file instanceof VfioGroupFile || file instanceof VfioDeviceFile)) return undefined;
-    this.sweep();
     let known = this.#known.get(link);
     if (!known) {
       known = { vm: new ForeignVm(this.anyFile).get() as ForeignVm, link };

@@ -32,6 +32,7 @@ export function answerHeldCalls(
   const placeholders = new Placeholders(files, spares, announce);
   files.placeholders = placeholders;
   const vms = new ForeignVms(files.machine.core.profile.kvmVfioFiles, placeholders);
+  files.vms = vms;
   const asked = { files, spares, vms, placeholders, locked: new LockedMemory(native) };
   const answering = new SeccompListener(native, receiveFd(native, socket), asked, log);
   void answering.serve();

@@ -97,6 +97,7 @@ export class SeccompListener {
       args[2]!,
     ];
     const { files, spares, vms } = this.asked;
+    vms.sweep();
     if (request === KVM_SET_DEVICE_ATTR) return (await vms.setDeviceAttr(process, fd, argument)) ?? GO_ON;
     const file = files.ofDescriptor(process, fd) ?? (await this.asked.placeholders.replace(process, fd));
     if (!file) return GO_ON;
