@@ -12,7 +12,7 @@ import { plain } from '../mount/command.js';
 import { scratch } from './client.js';
 import { Qmp } from './qmp.js';
 
-export const QEMU = 'qemu-system-x86_64';
+export const QEMU = process.env.QEMU ?? 'qemu-system-x86_64';
 
 /** Longer than it takes to end. */
 const PATIENCE_MS = 20_000;
