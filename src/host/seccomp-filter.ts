@@ -14,7 +14,7 @@ import { VFIO_DEVICE_FEATURE } from '../uapi/vfio-feature.js';
 import type { NativeCalls } from './native.js';
 
 /** Numbers of an architecture: AUDIT_ARCH_* of linux/audit.h, and of system calls. */
-interface Numbers {
+export interface Numbers {
   readonly audit: number;
   readonly seccomp: number;
   readonly ioctl: number;
@@ -58,7 +58,7 @@ const NR = 0;
 const ARCH = 4;
 const argument = (index: number): number => 16 + 8 * index;
 
-type Instruction = readonly [
+export type Instruction = readonly [
   code: number,
   value: number,
   onTrue?: string | undefined,
@@ -69,7 +69,7 @@ type Instruction = readonly [
  * Jumps go to a label; without one, to the next instruction.
  * @param limits whether raising the limit of locked memory is held
  */
-const program = (numbers: Numbers, limits: boolean): (Instruction | string)[] => [
+export const heldProgram = (numbers: Numbers, limits: boolean): (Instruction | string)[] => [
   [LOAD, ARCH],
   [JUMP_EQUAL, numbers.audit, undefined, 'pass'],
   [LOAD, NR],
@@ -130,7 +130,7 @@ export interface Held {
  */
 export function holdSystemCalls(calls: NativeCalls): Held | string {
   if (!systemCalls) return `no system calls are known of ${arch}`;
-  const filter = assemble(program(systemCalls, !raisesLimits(calls)));
+  const filter = assemble(heldProgram(systemCalls, !raisesLimits(calls)));
   const memory = calls.allocate(16 + filter.length);
   memory.bytes.fill(0);
   memory.bytes.writeUInt16LE(filter.length / 8, 0);

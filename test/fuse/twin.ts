@@ -7,8 +7,11 @@
 import type { BackingRegistry } from '../../src/fuse/backing.js';
 import { type Announcement, sendAnnouncement } from '../../src/fuse/announcement.js';
 import type { Notifier } from '../../src/fuse/cache.js';
+import type { CharDevices } from '../../src/fuse/char-device.js';
+import { uncachedView } from '../../src/fuse/char-ops.js';
 import type { FuseDevice } from '../../src/fuse/device.js';
 import { Session } from '../../src/fuse/session.js';
+import { plainView } from '../../src/fuse/view.js';
 import type { KernfsDir } from '../../src/kernfs/dir.js';
 import { FuseOp } from '../../src/uapi/fuse.js';
 
@@ -114,9 +117,13 @@ export class Twin {
   constructor(
     readonly root: KernfsDir,
     registry?: BackingRegistry,
+    devices?: CharDevices,
   ) {
-    this.session = new Session(root, this.device, this.notifier, (text) => this.log.push(text), registry);
+    const log = (text: string) => this.log.push(text);
+    const view = devices ? uncachedView : plainView;
+    this.session = new Session(root, this.device, this.notifier, log, registry, view, devices);
     const { handles, cache, backings } = this.session;
+    if (devices) return;
     root.root.observers.add(handles).add(cache);
     if (backings) root.root.observers.add(backings);
   }
