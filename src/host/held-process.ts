@@ -17,6 +17,7 @@ import type { SpareFile } from './spare-files.js';
 
 export class HeldProcess extends RemoteProcess {
   readonly #memory: ProcessMemory;
+  #ended = false;
 
   /**
    * @param spares open files for what the call hands out
@@ -34,7 +35,10 @@ export class HeldProcess extends RemoteProcess {
     } catch {
       throw new KernelError(Errno.ENOENT);
     }
-    calls.assertHeld(notif.id);
+    if (!calls.isHeld(notif.id)) {
+      this.#memory.close();
+      throw new KernelError(Errno.ENOENT);
+    }
   }
 
   override get memory(): UserMemory {
@@ -91,5 +95,8 @@ export class HeldProcess extends RemoteProcess {
   override end(): void {
     super.end();
     for (const { fd } of this.spares.splice(0)) closeSync(fd);
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#memory.close();
   }
 }

@@ -47,7 +47,13 @@ export class ProcessMemory implements UserMemory {
     readonly granted: LockLimits,
   ) {
     this.#fd = openSync(`/proc/${thread}/mem`, 'r+');
-    unused.register(this, this.#fd);
+    unused.register(this, this.#fd, this);
+  }
+
+  /** Nobody refers to it any more; without it, that is found out some time later. */
+  close(): void {
+    unused.unregister(this);
+    closeSync(this.#fd);
   }
 
   read(address: bigint, length: number): Buffer {

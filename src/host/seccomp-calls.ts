@@ -52,11 +52,16 @@ export class SeccompCalls {
     this.#ask(SECCOMP_IOCTL_NOTIF_SEND, encodeSeccompNotifResp(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE));
   }
 
-  /** @throws ENOENT when the thread is gone */
-  assertHeld(id: bigint): void {
+  /** Whether the thread is still there, and waits. */
+  isHeld(id: bigint): boolean {
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64LE(id);
-    if (this.#ask(SECCOMP_IOCTL_NOTIF_ID_VALID, bytes) < 0) throw new KernelError(Errno.ENOENT);
+    return this.#ask(SECCOMP_IOCTL_NOTIF_ID_VALID, bytes) === 0;
+  }
+
+  /** @throws ENOENT when the thread is gone */
+  assertHeld(id: bigint): void {
+    if (!this.isHeld(id)) throw new KernelError(Errno.ENOENT);
   }
 
   /**
