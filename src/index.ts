@@ -22,6 +22,7 @@ export type { Uevent, UeventAction } from './base/uevent.js';
 export { ueventMessage } from './base/uevent.js';
 export { SampleParent, sampleDepends } from './drivers/sample-parent.js';
 export type { Stat } from './kernfs/node.js';
+export type { Clock } from './lib/clock.js';
 export { Errno, KernelError } from './lib/errno.js';
 export { after, type Sleeps } from './lib/sleep.js';
 export type { Attachment, AttachmentOptions } from './machine/attachment.js';

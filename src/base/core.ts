@@ -7,6 +7,7 @@
 
 import type { KernfsDir } from '../kernfs/dir.js';
 import { kernfsCreateRoot } from '../kernfs/root.js';
+import type { Clock } from '../lib/clock.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { rosterGet } from '../lib/roster.js';
 import { AttributeGroup } from '../sysfs/group.js';
@@ -30,16 +31,14 @@ const kernelAttributes = new AttributeGroup<DriverCore>({
 
 export interface DriverCoreOptions {
   profile: KernelProfile;
-  /** Milliseconds since the epoch, with a fraction. */
-  now(): number;
+  clock: Clock;
   /** Majors of character devices, by driver name, where they are not to be the next free ones. */
   majors?: Readonly<Record<string, number>>;
 }
 
 export class DriverCore {
   readonly profile: KernelProfile;
-  /** Milliseconds since the epoch, with a fraction. */
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly uevents: Uevents;
   readonly devtmpfs: Devtmpfs;
   readonly chrdevs: CharDeviceNumbers;
@@ -69,11 +68,12 @@ export class DriverCore {
 
   constructor(options: DriverCoreOptions) {
     this.profile = options.profile;
-    this.now = options.now;
+    this.clock = options.clock;
+    const now = () => this.clock.now();
     this.chrdevs = new CharDeviceNumbers(options.majors);
     this.uevents = new Uevents();
-    this.devtmpfs = new Devtmpfs(options.now);
-    this.sysfs = kernfsCreateRoot(options.now);
+    this.devtmpfs = new Devtmpfs(now);
+    this.sysfs = kernfsCreateRoot(now);
     this.devices = this.sysfs.addDir('devices');
     this.bus = this.sysfs.addDir('bus');
     this.class = this.sysfs.addDir('class');

@@ -8,8 +8,8 @@ import { KernelError } from './errno.js';
 import { after, type Sleeps } from './sleep.js';
 
 export interface Fault {
-  /** Milliseconds before anything else happens. */
-  readonly delay: number;
+  /** What there is to wait for before anything else happens. */
+  readonly delay?: (() => Promise<void>) | undefined;
   /** What it fails with. */
   readonly errno?: number | undefined;
   /** Bytes that a read gives, or a write says it took, at most. */
@@ -18,7 +18,7 @@ export interface Fault {
 
 /** Waits as long as a fault says. */
 export function delayed(fault: Fault | undefined): Sleeps<void> {
-  if (fault && fault.delay > 0) return new Promise((resolve) => setTimeout(resolve, fault.delay));
+  return fault?.delay?.();
 }
 
 /** Throws what a fault fails with. */

@@ -9,6 +9,7 @@ import type { DeviceDriver } from '../base/driver.js';
 import type { CharFile } from '../base/file.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import { Errno, type ErrnoName } from '../lib/errno.js';
+import type { Clock } from '../lib/clock.js';
 import type { Fault } from '../lib/fault.js';
 import { globMatcher } from '../lib/glob.js';
 import { random } from '../lib/random.js';
@@ -54,10 +55,15 @@ export class FaultRule {
   constructor(
     readonly id: number,
     readonly data: FaultRuleData,
+    clock: Clock,
   ) {
-    const { op, path, device, parent, driver, request, errno, delay = 0, short, seed } = data;
+    const { op, path, device, parent, driver, request, errno, delay, short, seed } = data;
     this.operations = new Set(op.split(',') as FaultOperation[]);
-    this.#fault = { delay, errno: errno === undefined ? undefined : Errno[errno as ErrnoName], short };
+    this.#fault = {
+      delay: delay === undefined ? undefined : () => clock.sleep(delay),
+      errno: errno === undefined ? undefined : Errno[errno as ErrnoName],
+      short,
+    };
     this.#request = request === undefined ? undefined : ioctlRequest(request);
     this.#device = matcher(device);
     this.#parent = matcher(parent);

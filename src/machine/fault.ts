@@ -53,7 +53,7 @@ export class FaultRules implements FileFaults, DeviceFaults {
    */
   add(rule: FaultRuleInput): number {
     const data = checkFaultRule(rule);
-    const added = new FaultRule(++this.#lastId, data);
+    const added = new FaultRule(++this.#lastId, data, this.core.clock);
     this.#rules.set(added.id, added);
     this.#changed();
     return added.id;

@@ -16,12 +16,14 @@ import { Iommu, iommuBuiltin } from '../iommu/group.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { KernfsFile, O_WRONLY } from '../kernfs/file.js';
 import type { KernfsRoot } from '../kernfs/node.js';
+import type { Clock } from '../lib/clock.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { after, andThen, asleep, type Sleeps } from '../lib/sleep.js';
 import { pciBuiltin } from '../pci/bus.js';
 import { addAttachFile } from './attach-file.js';
 import { Attachment, type AttachmentOptions, attachmentDefaults } from './attachment.js';
 import { bringUp } from './bring-up.js';
+import { processClock } from './clock.js';
 import { FaultRules } from './fault.js';
 import { addFaultFile } from './fault-file.js';
 import type { Fixture } from './fixture.js';
@@ -61,8 +63,8 @@ export interface MachineOptions {
   images?: Readonly<Record<string, ModuleImage>>;
   /** Majors of character devices, by driver name, where they are not to be the next free ones. */
   majors?: Readonly<Record<string, number>>;
-  /** The clock: milliseconds since the epoch, with a fraction. */
-  now?: () => number;
+  /** Where the time comes from; the clock of this process without it. */
+  clock?: Clock;
 }
 
 export class Machine {
@@ -81,10 +83,10 @@ export class Machine {
   readonly #definitions = new Map<string, ModuleDefinition>();
 
   constructor(options: MachineOptions = {}) {
-    const now = options.now ?? (() => performance.timeOrigin + performance.now());
+    const clock = options.clock ?? processClock;
     this.core = new DriverCore({
       profile: options.profile ?? profiles.full,
-      now,
+      clock,
       majors: options.majors ?? {},
     });
     this.iommu = new Iommu(this.core);
@@ -94,7 +96,7 @@ export class Machine {
     this.loader.addBuiltin(miscBuiltin, new Misc(this.core));
     const { arch } = this.core.profile;
     for (const definition of modules) if ((definition.arch ?? arch) === arch) this.define(definition);
-    this.namespace = new Namespace(now);
+    this.namespace = new Namespace(() => clock.now());
     this.namespace.mount('sys', this.core.sysfs, SYSFS_MAGIC);
     this.namespace.setMagic(this.core.debugfs, DEBUGFS_MAGIC);
     this.namespace.mount('dev', this.core.devtmpfs.root, TMPFS_MAGIC, true);

@@ -9,7 +9,9 @@
  */
 
 import { type KernelProfile, type ProfileName, profiles } from '../base/profile.js';
+import type { Clock } from '../lib/clock.js';
 import { KernelError } from '../lib/errno.js';
+import { processClock } from './clock.js';
 import { checkFixture, FixtureError, type FixtureInput } from './fixture.js';
 import { Machine } from './machine.js';
 import { putBack } from './put-back.js';
@@ -35,11 +37,11 @@ export interface Snapshot {
 /** Told what is being done. */
 export type Progress = (what: string) => void;
 
-/** A clock that stands still: what counts time is at its start. */
-const now = () => 0;
+/** One that stands still: what counts time is at its start. */
+const clock: Clock = { ...processClock, now: () => 0 };
 
 const build = (fixture: FixtureInput): Machine =>
-  Machine.fromFixture(checkFixture(fixture, 'snapshot'), { now });
+  Machine.fromFixture(checkFixture(fixture, 'snapshot'), { clock });
 
 /** The same before modules are loaded, and so without what their drivers make. */
 function bareOf(fixture: FixtureInput): FixtureInput {

@@ -17,7 +17,7 @@ export class PciRuntimePm implements RuntimePm {
   #suspended = 0;
 
   constructor(readonly device: PciDevice) {
-    this.#since = device.core.now();
+    this.#since = device.core.clock.now();
   }
 
   get control(): 'auto' | 'on' {
@@ -50,7 +50,7 @@ export class PciRuntimePm implements RuntimePm {
   }
 
   #account(): void {
-    const now = this.device.core.now();
+    const now = this.device.core.clock.now();
     if (this.#status === 'active') this.#active += now - this.#since;
     else this.#suspended += now - this.#since;
     this.#since = now;

@@ -270,10 +270,10 @@ export class VfioDevice extends Device implements DmaUser {
     let asked = 0;
     const ask = (): void => this.ops.request?.(this, asked++);
     ask();
-    const timer = this.ops.request && setInterval(ask, REQUEST_INTERVAL).unref();
+    const stop = this.ops.request && this.core.clock.every(REQUEST_INTERVAL, ask);
     return new Promise((resolve) => {
       this.idle_ = () => {
-        clearInterval(timer);
+        stop?.();
         resolve();
       };
     });

@@ -5,9 +5,10 @@ import { Machine } from '../../src/machine/machine.js';
 import * as kvm from '../../src/uapi/kvm.js';
 import { errnoOf, Host, q35, uuidOf } from '../pci/host.js';
 import { FAIL, Faulty, TYPE, UUID } from './faulty.js';
+import { StoppedClock } from './stopped-clock.js';
 
 const DEVICE = `/sys/bus/mdev/devices/${UUID}`;
-const mtty = () => new Faulty('mtty');
+const mtty = () => new Faulty(['mtty']);
 
 t.test('a rule without matches asks nobody, and none costs nothing', async (t) => {
   const { machine } = mtty();
@@ -188,7 +189,7 @@ t.test('a delayed write sleeps, and everybody else goes on', async (t) => {
 
 t.test('a probe that fails undoes everything, and create fails with its errno', async (t) => {
   for (const modules of [['mtty'], ['mdpy']]) {
-    const sh = new Faulty(...modules);
+    const sh = new Faulty(modules);
     const [parent] = modules;
     const dir = `/sys/class/mdev_bus/${parent}/mdev_supported_types`;
     const type = `${dir}/${sh.process.list(dir).sort()[0]}`;
@@ -292,16 +293,17 @@ t.test('unbind, a PCI probe and a rescan ask too', async (t) => {
 });
 
 t.test('a module whose probe takes its time is loaded at once, and has its device later', async (t) => {
-  const host = new Host(q35());
+  const clock = new StoppedClock();
+  const host = new Host(q35(), { clock });
   host.machine.faults.add({ op: 'probe', driver: 'e1000e', delay: 10 });
   host.machine.modprobe('e1000e');
   t.notOk(host.exists('/sys/class/net/eth1'));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await clock.pass(10);
   t.ok(host.exists('/sys/class/net/eth1'));
 });
 
 t.test('open devices fail by what they are, and by their requests', async (t) => {
-  const sh = new Faulty('mtty', 'vfio_iommu_type1', 'kvm_intel');
+  const sh = new Faulty(['mtty', 'vfio_iommu_type1', 'kvm_intel']);
   const { process } = sh;
   sh.write(`${TYPE}/create`, UUID);
   const errno = (rule: string, call: () => unknown) => {
@@ -347,7 +349,7 @@ t.test('open devices fail by what they are, and by their requests', async (t) =>
 });
 
 t.test('reads, writes and mappings of a device fail, or are short', async (t) => {
-  const sh = new Faulty('mdpy', 'vfio_iommu_type1');
+  const sh = new Faulty(['mdpy', 'vfio_iommu_type1']);
   const type = '/sys/class/mdev_bus/mdpy/mdev_supported_types/mdpy-vga';
   sh.write(`${type}/create`, UUID);
   const { Attachment, parseAttachment } = await import('../../src/machine/attachment.js');
@@ -387,10 +389,11 @@ t.test('a fixture has rules, in force when its modules are loaded', async (t) =>
       { op: 'probe', device: '83b8*', delay: 10 },
     ],
   };
-  const machine = Machine.fromFixture(checkFixture(fixture, 'test'));
+  const clock = new StoppedClock();
+  const machine = Machine.fromFixture(checkFixture(fixture, 'test'), { clock });
   const process = machine.process();
   t.notOk(process.exists(`${DEVICE}/mdev_type`));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await clock.pass(10);
   t.ok(process.exists(`${DEVICE}/mdev_type`));
   t.throws(() => process.write(process.open(`${DEVICE}/remove`, 1), Buffer.from('1')), { code: 'EBUSY' });
   t.throws(

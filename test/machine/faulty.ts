@@ -4,7 +4,7 @@
  */
 
 import type { Sleeps } from '../../src/lib/sleep.js';
-import { Machine } from '../../src/machine/machine.js';
+import { Machine, type MachineOptions } from '../../src/machine/machine.js';
 import type { Process } from '../../src/machine/process.js';
 import { errnoOf } from '../pci/host.js';
 
@@ -13,10 +13,12 @@ export const TYPE = '/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-1';
 export const FAIL = '/sys/kernel/debug/mdevfs/fail';
 
 export class Faulty {
-  readonly machine = new Machine();
-  readonly process: Process = this.machine.process();
+  readonly machine: Machine;
+  readonly process: Process;
 
-  constructor(...modules: string[]) {
+  constructor(modules: readonly string[], options: MachineOptions = {}) {
+    this.machine = new Machine(options);
+    this.process = this.machine.process();
     for (const name of modules) this.machine.modprobe(name);
   }
 

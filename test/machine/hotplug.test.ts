@@ -8,6 +8,7 @@ import { Machine } from '../../src/machine/machine.js';
 import { diffTrees } from '../../src/machine/tree-diff.js';
 import { machineTree } from '../../src/machine/tree-machine.js';
 import { errnoOf, fixtureFile } from '../pci/host.js';
+import { StoppedClock } from './stopped-clock.js';
 
 const UUID = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001';
 const UUID2 = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1002';
@@ -356,9 +357,13 @@ t.test('a fixture that is plugged in shows what it shows when it boots', async (
         ...(parent === 'mtty' ? [{ uuid: UUID2, parent, type, unbound: true }] : []),
       ],
     };
-    const boots = Machine.fromFixture({ ...fixture, ...left }, { now: () => 0 });
+    const boots = Machine.fromFixture({ ...fixture, ...left }, { clock: new StoppedClock() });
     const profile = { ...profiles[kernel], arch };
-    const plugged = new Machine({ now: () => 0, profile, images: { ...images[kernel], ...moduleImages } });
+    const plugged = new Machine({
+      clock: new StoppedClock(),
+      profile,
+      images: { ...images[kernel], ...moduleImages },
+    });
     plugged.hotplug.addFixture(fixture);
     plugged.uevents.seqnum = boots.uevents.seqnum;
     const differences = diffTrees(machineTree(plugged), machineTree(boots));

@@ -9,11 +9,10 @@ import { formatFixture, snapshot } from '../../src/machine/snapshot.js';
 import type { Tree, TreeNode } from '../../src/machine/tree.js';
 import { diffTrees } from '../../src/machine/tree-diff.js';
 import { machineTree } from '../../src/machine/tree-machine.js';
+import { StoppedClock } from './stopped-clock.js';
 
 /** Time stands still, so that two machines that were made alike show the same. */
-export const now = () => 0;
-
-export const boot = (fixture: Fixture) => Machine.fromFixture(fixture, { now });
+export const boot = (fixture: Fixture) => Machine.fromFixture(fixture, { clock: new StoppedClock() });
 
 const told = (node: TreeNode | undefined) => {
   if (!node) return 'nothing';

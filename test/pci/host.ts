@@ -10,7 +10,7 @@ import type { Uevent } from '../../src/base/uevent.js';
 import { KernelError } from '../../src/lib/errno.js';
 import type { Sleeps } from '../../src/lib/sleep.js';
 import { checkFixture, type FixtureInput, parseFixture } from '../../src/machine/fixture.js';
-import { Machine } from '../../src/machine/machine.js';
+import { Machine, type MachineOptions } from '../../src/machine/machine.js';
 import type { Process } from '../../src/machine/process.js';
 import type { PciBus } from '../../src/pci/bus.js';
 
@@ -42,9 +42,13 @@ export class Host {
   readonly pci: PciBus | undefined;
   readonly events: Uevent[] = [];
 
-  constructor(fixture: FixtureInput) {
+  constructor(fixture: FixtureInput, options: MachineOptions = {}) {
     const checked = checkFixture(fixture, 'test');
-    this.machine = new Machine({ profile: profiles[checked.kernel], images: checked.moduleImages });
+    this.machine = new Machine({
+      profile: profiles[checked.kernel],
+      images: checked.moduleImages,
+      ...options,
+    });
     this.machine.addHardware(checked, 'boot');
     this.pci = this.machine.host.pci;
     for (const entry of checked.modules)
