@@ -4,9 +4,11 @@
  * @module
  */
 
-import { closeSync, existsSync, openSync, statfs, writeSync } from 'node:fs';
+import { closeSync, existsSync, statfs, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { EXIT_FAILURE, failure, reportFailure } from './error.js';
+import { parseAttachment } from '../machine/attachment.js';
+import { controlPath, meaning, openControl } from './control-file.js';
+import { EXIT_FAILURE, EXIT_USAGE, failure, reportFailure } from './error.js';
 import { servedTrees } from './trees.js';
 
 export interface AttachCommandOptions {
@@ -21,7 +23,6 @@ const LOOK_MS = 1000;
 
 const reasons: Readonly<Record<string, string>> = {
   EBUSY: 'somebody has its group or the device open; see kernel/debug/mdevfs/holders',
-  EINVAL: 'memory is a multiple of 4K up to 1G, such as 64M; the VM a name without blanks',
   ENODEV: 'there is no such device; see bus/mdev/devices',
   ENOENT: 'this kernel has no such thing; without --iommufd it may work',
 };
@@ -34,25 +35,24 @@ function treesWith(uuid: string): string[] {
 function treeOf(uuid: string, at: string | undefined): string {
   const trees = at === undefined ? treesWith(uuid) : [at];
   if (trees.length === 0) throw failure(`${uuid}: no mounted tree has this device; see mdevfs status`);
-  if (trees.length > 1) throw failure(`${uuid}: several trees have it; choose one with --at ${trees[0]}`);
+  if (trees.length > 1)
+    throw failure(`${uuid}: several trees have it; choose one with --at ${trees[0]}`, EXIT_USAGE);
   return trees[0]!;
 }
 
 /** @returns the exit code, once a signal came */
 export async function attach(uuid: string, options: AttachCommandOptions): Promise<number> {
   const { vm, memory, iommufd, at } = options;
-  const dir = treeOf(uuid, at);
-  const words = [uuid, ...(vm ? [`vm=${vm}`] : []), ...(memory ? [`memory=${memory}`] : [])];
+  const words = [uuid];
+  if (vm !== undefined) words.push(`vm=${vm}`);
+  if (memory !== undefined) words.push(`memory=${memory}`);
   if (iommufd) words.push('iommufd');
-  const file = join(dir, 'kernel/debug/mdevfs/attach');
-  let fd: number;
+  const line = words.join(' ');
+  meaning('attach', () => parseAttachment(line));
+  const dir = treeOf(uuid, at);
+  const fd = openControl(dir, 'attach', 'w');
   try {
-    fd = openSync(file, 'w');
-  } catch (error) {
-    throw failure(`${file}: ${(error as Error).message}; is ${dir} a mounted tree, and are you root?`);
-  }
-  try {
-    writeSync(fd, words.join(' '));
+    writeSync(fd, line);
   } catch (error) {
     closeSync(fd);
     const code = (error as NodeJS.ErrnoException).code ?? '';
@@ -61,6 +61,7 @@ export async function attach(uuid: string, options: AttachCommandOptions): Promi
   process.stdout.write(`${uuid}: attached in ${dir}; Ctrl-C lets it go\n`);
   const isServed = await new Promise<boolean>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve(true));
+    const file = controlPath(dir, 'attach');
     // The kernel answers for an open file by itself; the whole file system it asks the daemon about.
     setInterval(() => statfs(file, (error) => error && resolve(false)), LOOK_MS);
   });

@@ -1,20 +1,47 @@
 /**
- * How commands write to control files of a tree (`kernel/debug/mdevfs/NAME`), and what they say when that fails: the line
- * that the kernel log of the machine has about it.
+ * How commands use control files of a tree (`kernel/debug/mdevfs/NAME`). Whether a line makes sense is asked of the machine's
+ * own reader before it is written: what does not is wrong use. What the machine then refuses is a failure, with the line
+ * that its kernel log has about it.
  * @module
  */
 
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { failure } from './error.js';
+import { LineError } from '../machine/control-line.js';
+import { EXIT_USAGE, failure } from './error.js';
+import { assertDirectory, unreadable } from './named.js';
 
 const CONTROL = 'kernel/debug/mdevfs';
 
-function openControl(dir: string, name: string, flags: 'r' | 'w'): number {
+/**
+ * What words for a control file mean.
+ * @param command whose words they are
+ * @throws CommandError for words without a meaning
+ */
+export function meaning<T>(command: string, read: () => T): T {
   try {
-    return openSync(join(dir, CONTROL, name), flags);
+    return read();
   } catch (error) {
-    throw failure(`${dir}: ${(error as Error).message}; is ${dir} a mounted tree, and are you root?`);
+    throw error instanceof LineError ? failure(`${command}: ${error.why}`, EXIT_USAGE) : error;
+  }
+}
+
+export const controlPath = (dir: string, name: string): string => join(dir, CONTROL, name);
+
+/**
+ * Opens a control file.
+ * @throws CommandError when there is no such tree, or it is not for this user
+ */
+export function openControl(dir: string, name: string, flags: 'r' | 'w'): number {
+  assertDirectory(dir);
+  try {
+    return openSync(controlPath(dir, name), flags);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw failure(`${dir}: no mounted tree; mdevfs status lists them`, EXIT_USAGE);
+    if (code === 'EACCES') throw failure(`${dir}: only root uses its control files; use sudo`);
+    throw unreadable(dir, error);
   }
 }
 

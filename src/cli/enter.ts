@@ -4,7 +4,7 @@
  */
 
 import { processInside, runInside } from '../host/namespace-find.js';
-import { EXIT_USAGE, failure } from './error.js';
+import { failure } from './error.js';
 import { shellCommand } from './shell.js';
 
 /** @returns the exit code of the command */
@@ -12,8 +12,6 @@ export async function enter(text: string, words: string[]): Promise<number> {
   // What follows a number is not taken apart, and neither is the `--` before it.
   const command = words[0] === '--' ? words.slice(1) : words;
   const pid = Number(text);
-  if (!Number.isSafeInteger(pid) || pid < 1)
-    throw failure(`${text}: not the number of a process; mdevfs enter PID`, EXIT_USAGE);
   const inside = processInside(pid);
   if (inside === undefined) throw failure(`${pid}: no mdevfs run of yours; mdevfs status lists them`);
   const env = { ...process.env, SYSTEMD_DEVICE_VERIFY_SYSFS: '0' };

@@ -4,7 +4,7 @@
  */
 
 export const EXIT_FAILURE = 1;
-/** Wrong use of the command line, or a fixture that is no fixture. */
+/** Words that mean nothing: wrong use of the command line, a file that is not there, a fixture that is none. */
 export const EXIT_USAGE = 2;
 
 export class CommandError extends Error {

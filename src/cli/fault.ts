@@ -3,17 +3,20 @@
  * @module
  */
 
-import { didYouMean } from '../machine/fixture-fault.js';
-import { pathInTree, readControl, writeControl } from './control-file.js';
+import { type FaultCommand, parseFaultCommand } from '../machine/fault-file.js';
+import { meaning, pathInTree, readControl, writeControl } from './control-file.js';
 import { EXIT_USAGE, failure } from './error.js';
 
 const FILE = 'fail';
 
-const actions: Readonly<Record<string, (dir: string, words: readonly string[]) => void>> = {
+export const faultActions = ['add', 'list', 'clear'] as const;
+export type FaultAction = (typeof faultActions)[number];
+
+const actions: Readonly<Record<FaultAction, (dir: string, words: readonly string[]) => void>> = {
   add(dir, words) {
     if (words.length === 0)
       throw usage('add: a rule is missing, such as: op=read path=available_instances errno=EIO');
-    writeControl(dir, FILE, words.map((word) => quoted(dir, word)).join(' '));
+    write('add', dir, words.map((word) => quoted(dir, word)).join(' '));
     process.stdout.write(`${readControl(dir, FILE).trimEnd().split('\n').at(-1)}\n`);
   },
   list(dir, words) {
@@ -21,18 +24,23 @@ const actions: Readonly<Record<string, (dir: string, words: readonly string[]) =
     process.stdout.write(readControl(dir, FILE));
   },
   clear(dir, words) {
-    if (words.length > 1) throw usage(`clear: takes the number of one rule, got "${words.join(' ')}"`);
-    writeControl(dir, FILE, ['clear', ...words].join(' '));
+    write('clear', dir, ['clear', ...words.map((word) => word || '""')].join(' '));
   },
 };
 
 const usage = (text: string) => failure(`fault ${text}`, EXIT_USAGE);
 
+/** @throws CommandError for a line that means something else than what was asked for */
+function write(verb: FaultCommand['verb'], dir: string, line: string): void {
+  if (line.includes('\n')) throw usage(`${verb}: expected one line, got ${JSON.stringify(line)}`);
+  const command = meaning(`fault ${verb}`, () => parseFaultCommand(line));
+  if (command.verb !== verb) throw usage(`${verb}: expected KEY=VALUE, got "${line}"`);
+  writeControl(dir, FILE, line);
+}
+
 /** @returns the exit code */
-export function fault(dir: string, action: string, words: readonly string[]): number {
-  const act = actions[action];
-  if (!act) throw usage(`${action}: expected add, list or clear${didYouMean(action, Object.keys(actions))}`);
-  act(dir, words);
+export function fault(dir: string, action: FaultAction, words: readonly string[]): number {
+  actions[action](dir, words);
   return 0;
 }
 
@@ -41,5 +49,6 @@ function quoted(dir: string, word: string): string {
   const [, key, value] = /^([^=]*=)(.*)$/s.exec(word) ?? [];
   if (key === undefined || value === undefined) return word;
   const text = key === 'path=' ? pathInTree(dir, value) : value;
-  return /\s/.test(text) && !text.startsWith('"') ? `${key}${JSON.stringify(text)}` : `${key}${text}`;
+  const isPlain = !/[\s"]/.test(text) || text.startsWith('"');
+  return isPlain ? `${key}${text}` : `${key}"${text.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -3,10 +3,10 @@
  * @module
  */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { didYouMean } from '../machine/fixture-fault.js';
+import { didYouMean } from '../lib/nearest.js';
 import { EXIT_USAGE, failure } from './error.js';
 
 /** From dist/src/cli to where package.json lies. */
@@ -23,15 +23,22 @@ const SCHEMA = 'schema.json';
  * @throws CommandError when there is no such file
  */
 export function fixtureFile(nameOrPath: string): string {
-  const isName = !nameOrPath.includes('/') && !nameOrPath.endsWith('.json');
-  const file = isName ? join(fixtureDir, `${nameOrPath}.json`) : resolve(nameOrPath);
-  if (isName ? fixtureNames().includes(nameOrPath) : existsSync(file)) return file;
-  throw failure(
-    isName
-      ? `fixture ${nameOrPath}: there is none of that name${didYouMean(nameOrPath, fixtureNames())}; mdevfs fixtures lists them, or give a file`
-      : `fixture ${nameOrPath}: no such file`,
-    EXIT_USAGE,
-  );
+  const wrong = (fault: string) => failure(`fixture ${nameOrPath}: ${fault}`, EXIT_USAGE);
+  if (!isFileName(nameOrPath)) {
+    if (fixtureNames().includes(nameOrPath)) return join(fixtureDir, `${nameOrPath}.json`);
+    const near = didYouMean(nameOrPath, fixtureNames());
+    throw wrong(`there is none of that name${near}; mdevfs fixtures lists them, or give a file`);
+  }
+  const file = resolve(nameOrPath);
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (!stat) throw wrong('no such file');
+  if (stat.isDirectory()) throw wrong('a directory, not a file');
+  return file;
+}
+
+/** Whether a text is the name of a file, and not that of a fixture or a parent. */
+export function isFileName(text: string): boolean {
+  return text.includes('/') || text.endsWith('.json');
 }
 
 export function fixtureNames(): string[] {

@@ -5,13 +5,13 @@
  * @module
  */
 
-import { openSync, readSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { readSync, writeSync } from 'node:fs';
 import { NativeCalls } from '../host/native.js';
 import { newsOf } from '../host/poll.js';
 import { listenUevents } from '../host/uevent-socket.js';
 import { decodeLibudev } from '../uapi/libudev.js';
 import { decodeUevent, UeventGroup } from '../uapi/netlink.js';
+import { openControl } from './control-file.js';
 import { CommandError, EXIT_USAGE, failure } from './error.js';
 
 export interface MonitorCommandOptions {
@@ -76,14 +76,13 @@ function monitorNetlink(
 }
 
 function monitorTree(calls: NativeCalls, dir: string, print: (env: readonly string[]) => void): never {
-  const file = join(dir, 'kernel/debug/mdevfs/uevents');
-  const fd = opened(file, dir);
+  const fd = openControl(dir, 'uevents', 'r');
   const waitForNews = newsOf(calls, fd);
   const buffer = Buffer.alloc(READ_SIZE);
   let text = '';
   process.stderr.write(`listening to ${dir}; Ctrl-C ends\n`);
   for (;;) {
-    const size = read(fd, buffer, file);
+    const size = read(fd, buffer, dir);
     if (size === 0) {
       waitForNews();
       continue;
@@ -94,21 +93,13 @@ function monitorTree(calls: NativeCalls, dir: string, print: (env: readonly stri
   }
 }
 
-function opened(file: string, dir: string): number {
-  try {
-    return openSync(file, 'r');
-  } catch (error) {
-    throw failure(`${file}: ${(error as Error).message}; is ${dir} a mounted tree, and are you root?`);
-  }
-}
-
-function read(fd: number, buffer: Buffer, file: string): number {
+function read(fd: number, buffer: Buffer, dir: string): number {
   for (;;) {
     try {
       return readSync(fd, buffer);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOBUFS') throw failure(`${file}: ${code}: the tree is no longer served`);
+      if (code !== 'ENOBUFS') throw failure(`${dir}: ${code}: the tree is no longer served`);
       process.stderr.write('events were lost: they came faster than they were printed\n');
     }
   }

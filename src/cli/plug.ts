@@ -4,35 +4,43 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
-import { parseFixture } from '../machine/fixture.js';
+import { FixtureError } from '../machine/fixture.js';
+import { type HotplugCommand, parseHotplugCommand, parsePlugged } from '../machine/hotplug-file.js';
 import { moduleNames } from '../machine/modules.js';
-import { readControl, writeControl } from './control-file.js';
-import { commandErrorOf } from './read-fixture.js';
+import { meaning, readControl, writeControl } from './control-file.js';
+import { isFileName } from './fixture.js';
+import { commandErrorOf, fixtureText } from './read-fixture.js';
 
 const FILE = 'hotplug';
 
 /** @param what name of a parent or a fixture, or a file. @returns the exit code */
 export function plug(dir: string, what: string): number {
-  const isFile = what.includes('/') || what.endsWith('.json');
-  writeControl(dir, FILE, isFile ? `add ${textOf(what)}` : `add ${what}`);
+  if (isFileName(what)) writeControl(dir, FILE, jsonOf(dir, what));
+  else write(dir, 'add', what);
   return 0;
 }
 
-function textOf(file: string): string {
+function write(dir: string, verb: HotplugCommand['verb'], name: string): void {
+  const line = `${verb} ${name}`;
+  meaning(verb === 'add' ? 'plug' : 'unplug', () => parseHotplugCommand(line));
+  writeControl(dir, FILE, line);
+}
+
+/** The text of a fixture or a PCI function, in one line. */
+function jsonOf(dir: string, file: string): string {
+  const text = fixtureText(file);
+  const loaded = readControl(dir, 'module').split('\n');
   try {
-    const text = readFileSync(file, 'utf8');
-    // A function by itself is checked by the machine.
-    if (!/"address"/.test(text) || /"name"/.test(text)) parseFixture(text, file, { modules: moduleNames });
-    return JSON.stringify(JSON.parse(text));
+    parsePlugged(text, file, [...moduleNames, ...loaded]);
   } catch (error) {
-    throw commandErrorOf(file, error);
+    throw error instanceof FixtureError ? commandErrorOf(file, error) : error;
   }
+  return JSON.stringify(JSON.parse(text));
 }
 
 /** @param what name of a parent or a fixture that was plugged in; without it, what there is is printed. */
 export function unplug(dir: string, what?: string): number {
   if (what === undefined) process.stdout.write(readControl(dir, FILE));
-  else writeControl(dir, FILE, `remove ${what}`);
+  else write(dir, 'remove', what);
   return 0;
 }

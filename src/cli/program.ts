@@ -5,10 +5,11 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { Argument, Command, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { AttachCommandOptions } from './attach.js';
 import type { ShellName } from './completion.js';
 import { reportFailure } from './error.js';
+import type { FaultAction } from './fault.js';
 import type { FixturesCommandOptions } from './fixtures.js';
 import type { MonitorCommandOptions } from './monitor.js';
 import type { MountCommandOptions } from './mount.js';
@@ -18,6 +19,7 @@ import type { SnapshotCommandOptions } from './snapshot.js';
 import type { StatusCommandOptions } from './status.js';
 import type { TreeCommandOptions } from './tree.js';
 import type { UmountCommandOptions } from './umount.js';
+import { ValueArgument, ValueOption } from './value.js';
 
 const { version, description } = JSON.parse(
   readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
@@ -36,16 +38,30 @@ export const program = new Command('mdevfs')
 program
   .command('mount')
   .description('show a machine with mediated devices at DIR, which is made if it is not there')
-  .argument('<dir>')
-  .option('-f, --fixture <fixture>', 'the machine: a name from fixtures/, or a JSON file (default: default)')
+  .addArgument(new ValueArgument('<dir>', 'dir'))
   .addOption(
-    new Option('--transport <transport>', 'how the tree gets to the kernel')
-      .choices(['fuse', 'fuse-native'])
-      .default('fuse'),
+    new ValueOption(
+      '-f, --fixture <fixture>',
+      'fixture',
+      'the machine: a name from fixtures/, or a JSON file (default: default)',
+    ),
+  )
+  .addOption(
+    new ValueOption(
+      '--transport <transport>',
+      ['fuse', 'fuse-native'],
+      'how the tree gets to the kernel',
+    ).default('fuse'),
   )
   .option('--no-passthrough', 'answer every read in the daemon, also of what never changes')
-  .option('--state <file>', 'keep what is made of the machine there, and go on with it after a restart')
-  .option('--dev <dir>', 'show its character devices there, such as vfio/vfio')
+  .addOption(
+    new ValueOption(
+      '--state <file>',
+      'file',
+      'keep what is made of the machine there, and go on with it after a restart',
+    ),
+  )
+  .addOption(new ValueOption('--dev <dir>', 'dir', 'show its character devices there, such as vfio/vfio'))
   .option('--foreground', 'stay, instead of leaving a daemon behind')
   .option('--uevents', 'send uevents to the netlink of this network namespace')
   .option('--udev', "the same, and to udev's listeners too, while no udevd runs there")
@@ -58,7 +74,7 @@ program
 program
   .command('umount')
   .description('take the tree at DIR away')
-  .argument('<dir>')
+  .addArgument(new ValueArgument('<dir>', 'tree'))
   .option('-l, --lazy', 'also while it is in use')
   .addHelpText('after', example('mdevfs umount /tmp/sys'))
   .action(async (dir: string, options: UmountCommandOptions) => {
@@ -69,11 +85,11 @@ program
 program
   .command('attach')
   .description('play the virtual machine that has a mediated device, until Ctrl-C')
-  .argument('<uuid>')
-  .option('--vm <name>', 'name of the virtual machine')
-  .option('--memory <size>', 'its memory, such as 64M (default: 64M)')
+  .addArgument(new ValueArgument('<uuid>', 'uuid'))
+  .addOption(new ValueOption('--vm <name>', 'vm', 'name of the virtual machine'))
+  .addOption(new ValueOption('--memory <size>', 'size', 'its memory, such as 64M (default: 64M)'))
   .option('--iommufd', "through an iommufd and the device's own node instead of a container and its group")
-  .option('--at <dir>', 'the mounted tree, when several have the device')
+  .addOption(new ValueOption('--at <dir>', 'tree', 'the mounted tree, when several have the device'))
   .addHelpText('after', example('mdevfs attach 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 --vm guest1'))
   .action(async (uuid: string, options: AttachCommandOptions) => {
     const { attach } = await import('./attach.js');
@@ -83,8 +99,8 @@ program
 program
   .command('plug')
   .description('plug a parent that was unplugged, or a fixture, into the machine at DIR; see docs/hotplug.md')
-  .argument('<dir>', 'the mounted tree; /sys in mdevfs run')
-  .argument('<what>', 'name of a parent or of a fixture, or a JSON file')
+  .addArgument(new ValueArgument('<dir>', 'tree', 'the mounted tree; /sys in mdevfs run'))
+  .addArgument(new ValueArgument('<what>', 'pluggable', 'name of a parent or of a fixture, or a JSON file'))
   .addHelpText('after', example('mdevfs plug /tmp/sys s390-ccw'))
   .action(async (dir: string, what: string) => {
     const { plug } = await import('./plug.js');
@@ -94,8 +110,14 @@ program
 program
   .command('unplug')
   .description('unplug a parent with its devices; without a name, list the parents')
-  .argument('<dir>', 'the mounted tree; /sys in mdevfs run')
-  .argument('[name]', 'of the parent, of a PCI function, or of a fixture that was plugged in')
+  .addArgument(new ValueArgument('<dir>', 'tree', 'the mounted tree; /sys in mdevfs run'))
+  .addArgument(
+    new ValueArgument(
+      '[name]',
+      'parent',
+      'of the parent, of a PCI function, or of a fixture that was plugged in',
+    ),
+  )
   .addHelpText('after', example('mdevfs unplug /tmp/sys 0000:3b:00.0'))
   .action(async (dir: string, name?: string) => {
     const { unplug } = await import('./plug.js');
@@ -105,14 +127,20 @@ program
 program
   .command('fault')
   .description('make operations fail, take long or give too little; see docs/faults.md')
-  .argument('<dir>', 'the mounted tree; /sys in mdevfs run')
-  .argument('[action]', 'add, list or clear', 'list')
-  .argument('[words...]', 'of a rule for add, KEY=VALUE each; its number for clear, all without it')
+  .addArgument(new ValueArgument('<dir>', 'tree', 'the mounted tree; /sys in mdevfs run'))
+  .addArgument(new ValueArgument('[action]', ['add', 'list', 'clear'], 'what to do').default('list'))
+  .addArgument(
+    new ValueArgument(
+      '[words...]',
+      'rule',
+      'of a rule for add, KEY=VALUE each; its number for clear, all without it',
+    ),
+  )
   .addHelpText(
     'after',
     example('mdevfs fault /tmp/sys add op=read path=available_instances errno=EIO times=3'),
   )
-  .action(async (dir: string, action: string, words: string[]) => {
+  .action(async (dir: string, action: FaultAction, words: string[]) => {
     const { fault } = await import('./fault.js');
     process.exitCode = fault(dir, action, words);
   });
@@ -120,7 +148,7 @@ program
 program
   .command('monitor')
   .description('print uevents of this network namespace, or of the tree at DIR, until Ctrl-C')
-  .option('--at <dir>', 'the mounted tree, in place of netlink')
+  .addOption(new ValueOption('--at <dir>', 'tree', 'the mounted tree, in place of netlink'))
   .option('-p, --property', 'with their variables')
   .option('-k, --kernel', "only the kernel's")
   .option('-u, --udev', "only udev's")
@@ -133,7 +161,7 @@ program
 program
   .command('status')
   .description('list the mounted trees and their daemons')
-  .argument('[dir]')
+  .addArgument(new ValueArgument('[dir]', 'tree'))
   .option('--json', 'as a JSON array')
   .addHelpText('after', example('mdevfs status --json'))
   .action(async (dir: string | undefined, options: StatusCommandOptions) => {
@@ -144,8 +172,14 @@ program
 program
   .command('run')
   .description('run a command, or a shell, that sees the devices at /sys, beside those of the machine')
-  .argument('[command...]')
-  .option('-f, --host <fixture>', 'the machine: a name from fixtures/, or a JSON file (default: default)')
+  .addArgument(new ValueArgument('[command...]', 'command'))
+  .addOption(
+    new ValueOption(
+      '-f, --host <fixture>',
+      'fixture',
+      'the machine: a name from fixtures/, or a JSON file (default: default)',
+    ),
+  )
   .addOption(new Option('--root', 'with the rights of root (default for root)').conflicts('user'))
   .option('--user', 'in a user namespace, without rights (default for others)')
   .option('--no-uevents', "without uevents, and so in root's network")
@@ -159,8 +193,8 @@ program
 program
   .command('enter')
   .description('run a command, or a shell, where another mdevfs run has its devices')
-  .argument('<pid>', 'process of that mdevfs run, or of a command in it')
-  .argument('[command...]')
+  .addArgument(new ValueArgument('<pid>', 'pid', 'process of that mdevfs run, or of a command in it'))
+  .addArgument(new ValueArgument('[command...]', 'command'))
   .passThroughOptions()
   .addHelpText('after', example('mdevfs enter 4711 -- ls /sys/class/mdev_bus'))
   .action(async (pid: string, command: string[]) => {
@@ -173,7 +207,7 @@ program
   .description(
     'print the machine whose /sys this is as a fixture; or of a copy, an archive, a .umockdev recording',
   )
-  .option('--sysfs <file>', 'the directory or the file', '/sys')
+  .addOption(new ValueOption('--sysfs <file>', 'sysfs', 'the directory or the file').default('/sys'))
   .option('--anonymize', 'without serial numbers, MAC addresses, UUIDs, PCI domains and host names')
   .addHelpText(
     'after',
@@ -187,7 +221,7 @@ program
 program
   .command('tree')
   .description('show parents, types and devices of the tree at DIR, which may be a real /sys')
-  .argument('[dir]')
+  .addArgument(new ValueArgument('[dir]', 'tree'))
   .option('--json', 'as JSON')
   .option('--dot', 'as a graph for Graphviz')
   .option('--svg', 'as a picture')
@@ -210,7 +244,7 @@ program
 program
   .command('completion')
   .description('print what makes a shell complete command lines of mdevfs')
-  .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+  .addArgument(new ValueArgument('<shell>', ['bash', 'zsh', 'fish']))
   .addHelpText('after', example('source <(mdevfs completion bash)'))
   .action(async (shell: ShellName) => {
     const { completion } = await import('./completion.js');

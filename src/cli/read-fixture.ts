@@ -4,24 +4,36 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { type Fixture, FixtureError, parseFixture } from '../machine/fixture.js';
+import { type Fixture, type FixtureError, parseFixture } from '../machine/fixture.js';
+import type { FixtureShelf } from '../machine/hotplug.js';
 import { moduleNames } from '../machine/modules.js';
-import { CommandError, EXIT_USAGE, failure } from './error.js';
+import { CommandError, EXIT_USAGE } from './error.js';
 import { fixtureFile, fixtureNames } from './fixture.js';
+import { unreadable } from './named.js';
 
-/** @throws FixtureError with every fault; Error when the file cannot be read */
+/** @throws CommandError when the file cannot be read */
+export function fixtureText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw unreadable(`fixture ${file}`, error);
+  }
+}
+
+/** @throws FixtureError with every fault; CommandError when the file cannot be read */
 export function readFixture(file: string): Fixture {
-  return parseFixture(readFileSync(file, 'utf8'), file, { modules: moduleNames });
+  return parseFixture(fixtureText(file), file, { modules: moduleNames });
 }
 
-/** The fixture of the package that has a name; undefined when none has. @throws FixtureError */
-export function packageFixture(name: string): Fixture | undefined {
-  return fixtureNames().includes(name) ? readFixture(fixtureFile(name)) : undefined;
-}
+/** The fixtures of the package, which can be plugged in by name. */
+export const packageFixtures: FixtureShelf = {
+  /** @throws FixtureError */
+  get: (name) => (fixtureNames().includes(name) ? readFixture(fixtureFile(name)) : undefined),
+  keys: () => fixtureNames().values(),
+};
 
 /** What a command says about a fixture that cannot be used. */
-export function commandErrorOf(file: string, error: unknown): CommandError {
-  if (!(error instanceof FixtureError)) return failure(`fixture ${file}: ${(error as Error).message}`);
+export function commandErrorOf(file: string, error: FixtureError): CommandError {
   // What only shows when the host is built does not know its file.
   const faults = error.faults.map((fault) => (fault.startsWith(file) ? fault : `${file}: ${fault}`));
   return new CommandError(faults, EXIT_USAGE);

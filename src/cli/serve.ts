@@ -16,7 +16,7 @@ import { KernelError } from '../lib/errno.js';
 import { FixtureError } from '../machine/fixture.js';
 import { Machine } from '../machine/machine.js';
 import { asCommandError, CommandError, failure } from './error.js';
-import { commandErrorOf, packageFixture, readFixture } from './read-fixture.js';
+import { commandErrorOf, packageFixtures, readFixture } from './read-fixture.js';
 import { KeptState } from './state.js';
 
 export type TransportName = 'fuse' | 'fuse-native';
@@ -53,7 +53,7 @@ export function outliveFaults(): void {
 
 /** @throws CommandError when the fixture or the machine has a fault */
 export function machineOf(file: string): Machine {
-  return bringUp(file, () => Machine.fromFixture(readFixture(file), { fixtures: packageFixture }));
+  return bringUp(file, () => Machine.fromFixture(readFixture(file), { fixtures: packageFixtures }));
 }
 
 function bringUp<T>(file: string, body: () => T): T {
@@ -75,7 +75,7 @@ async function machineWithState(file: string, path: string): Promise<Machine> {
   );
   const machine = bringUp(file, () => {
     try {
-      return Machine.fromFixture(state.fixture, { fixtures: packageFixture });
+      return Machine.fromFixture(state.fixture, { fixtures: packageFixtures });
     } catch (error) {
       if (error instanceof FixtureError || !(error instanceof KernelError)) throw error;
       throw failure(

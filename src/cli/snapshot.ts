@@ -3,7 +3,7 @@
  * @module
  */
 
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { readTree } from '../host/tree-dir.js';
 import { readTar } from '../host/tree-tar.js';
@@ -12,6 +12,7 @@ import { formatFixture, type Snapshot, snapshot as snapshotOf } from '../machine
 import type { Tree } from '../machine/tree.js';
 import { isUmockdev, UmockdevError, umockdevTree } from '../machine/umockdev.js';
 import { EXIT_USAGE, failure } from './error.js';
+import { unreadable } from './named.js';
 import { withProgress, withSteps } from './progress.js';
 
 export interface SnapshotCommandOptions {
@@ -36,8 +37,7 @@ export async function snapshot({ sysfs, anonymize: hide }: SnapshotCommandOption
 
 /** What a directory or a file holds. @throws CommandError for neither a sysfs, an archive nor a recording */
 async function read(path: string): Promise<Tree> {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat) throw failure(`${path}: no such file or directory`, EXIT_USAGE);
+  const stat = statOf(path);
   let nodes = 0;
   const count = (read: number) => {
     nodes = read;
@@ -61,6 +61,14 @@ async function read(path: string): Promise<Tree> {
       `${path}: no sysfs in it (${(error as Error).message}); expected a directory, a tar archive of one, or a .umockdev recording`,
       EXIT_USAGE,
     );
+  }
+}
+
+function statOf(path: string): Stats {
+  try {
+    return statSync(path);
+  } catch (error) {
+    throw unreadable(path, error);
   }
 }
 

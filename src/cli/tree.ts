@@ -3,10 +3,11 @@
  * @module
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readMdevTree } from '../host/mdev-tree.js';
 import { EXIT_USAGE, failure } from './error.js';
+import { assertDirectory } from './named.js';
 import { dotOf } from './tree-dot.js';
 import { svgOf } from './tree-svg.js';
 import { textOf } from './tree-text.js';
@@ -26,9 +27,10 @@ export function tree(path: string | undefined, options: TreeCommandOptions): num
   const formats = (['json', 'dot', 'svg'] as const).filter((name) => options[name]);
   if (formats.length > 1)
     throw failure(`--${formats[0]} and --${formats[1]} exclude each other; choose one`, EXIT_USAGE);
-  const found = readMdevTree(path ?? onlyTree());
-  if (found.parents.length === 0 && !existsSync(join(found.sysfs, MARK)))
-    throw failure(`${found.sysfs}: no ${MARK} in it; give the directory of a mount, see mdevfs status`);
+  const dir = path ?? onlyTree();
+  assertDirectory(dir);
+  const found = readMdevTree(dir);
+  if (found.parents.length === 0) assertSysfs(found.sysfs);
   process.stdout.write(written());
   return 0;
 
@@ -46,10 +48,23 @@ export function tree(path: string | undefined, options: TreeCommandOptions): num
   }
 }
 
+/** What has no mediated devices may have a reason. */
+function assertSysfs(sysfs: string): void {
+  if (existsSync(join(sysfs, MARK))) return;
+  const isDirectory = (name: string) =>
+    statSync(join(sysfs, name), { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isDirectory('devices') && isDirectory('bus'))
+    throw failure(`${sysfs}: no mediated devices, since it has no ${MARK}`);
+  throw failure(
+    `${sysfs}: no sysfs, since it has no directories bus and devices; mdevfs status lists trees`,
+    EXIT_USAGE,
+  );
+}
+
 function onlyTree(): string {
   const trees = servedTrees();
   if (trees.length > 1)
-    throw failure(`several trees are mounted; choose one, such as mdevfs tree ${trees[0]}`);
+    throw failure(`several trees are mounted; choose one, such as mdevfs tree ${trees[0]}`, EXIT_USAGE);
   if (trees.length === 1) return trees[0]!;
   if (existsSync(join(SYS, MARK))) return SYS;
   throw failure('no tree is mounted, and this machine has no mediated devices; mdevfs mount DIR');

@@ -12,6 +12,7 @@ import { debugfsCreateFile } from '../base/debugfs.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { after } from '../lib/sleep.js';
 import { Attachment, parseAttachment } from './attachment.js';
+import { readLine } from './control-line.js';
 import type { Machine } from './machine.js';
 
 export function addAttachFile(dir: KernfsDir, machine: Machine): void {
@@ -33,7 +34,8 @@ export function addAttachFile(dir: KernfsDir, machine: Machine): void {
       return {
         show,
         store(text) {
-          return after(Attachment.start(machine, parseAttachment(text)), (attachment) => {
+          const options = readLine(machine.core.log, 'attach', () => parseAttachment(text));
+          return after(Attachment.start(machine, options), (attachment) => {
             if (closed) return attachment.end();
             attachments.add(attachment);
             own.push(attachment);

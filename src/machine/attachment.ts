@@ -7,6 +7,7 @@
 
 import { Errno, KernelError } from '../lib/errno.js';
 import { uuidIsValid } from '../lib/guid.js';
+import { didYouMean } from '../lib/nearest.js';
 import { after, asleep, eachInTurn, type Sleeps } from '../lib/sleep.js';
 import {
   IOMMU_IOAS_ALLOC,
@@ -24,6 +25,7 @@ import {
   VFIO_SET_IOMMU,
 } from '../uapi/vfio.js';
 import { VFIO_IOMMU_MAP_DMA, VFIO_TYPE1v2_IOMMU } from '../uapi/vfio-iommu.js';
+import { LineError } from './control-line.js';
 import type { Machine } from './machine.js';
 import type { Process } from './process.js';
 
@@ -45,6 +47,8 @@ export interface AttachmentOptions {
 
 const units: Readonly<Record<string, number>> = { '': 1, K: 1024, M: MEGABYTE, G: 1024 * MEGABYTE };
 
+const keys: readonly string[] = ['vm', 'memory', 'iommufd'];
+
 export const attachmentDefaults = (uuid: string): AttachmentOptions => ({
   uuid,
   vm: uuid,
@@ -54,23 +58,38 @@ export const attachmentDefaults = (uuid: string): AttachmentOptions => ({
 
 /**
  * Reads `UUID [vm=NAME] [memory=SIZE] [iommufd]`; SIZE in bytes, or with K, M or G.
- * @throws EINVAL for anything else
+ * @throws LineError for anything else
  */
 export function parseAttachment(text: string): AttachmentOptions {
   const [uuid = '', ...words] = text.trim().split(/\s+/);
-  if (!uuidIsValid(uuid)) throw new KernelError(Errno.EINVAL);
+  if (!uuidIsValid(uuid)) throw new LineError(`expected a UUID, got "${uuid}"`);
   const options = attachmentDefaults(uuid);
+  const seen = new Set<string>();
   for (const word of words) {
-    const size = /^memory=(\d+)([KMG]?)$/.exec(word);
+    const [key = '', value] = word.split(/=(.*)/s);
+    if (seen.has(key)) throw new LineError(`${key}: expected once, got "${word}" too`);
+    seen.add(key);
     if (word === 'iommufd') options.iommufd = true;
-    else if (/^vm=[^=]+$/.test(word)) options.vm = word.slice(3);
-    else if (size) options.memory = Number(size[1]) * units[size[2]!]!;
-    else throw new KernelError(Errno.EINVAL);
+    else if (key === 'vm' && value !== undefined) options.vm = vmName(value);
+    else if (key === 'memory' && value !== undefined) options.memory = memorySize(value);
+    else
+      throw new LineError(
+        `expected vm=NAME, memory=SIZE or iommufd, got "${word}"${keys.includes(key) ? '' : didYouMean(key, keys)}`,
+      );
   }
-  const { memory } = options;
-  if (memory < PAGE_SIZE || memory > LARGEST_MEMORY || memory % PAGE_SIZE !== 0)
-    throw new KernelError(Errno.EINVAL);
   return options;
+}
+
+function vmName(text: string): string {
+  if (/^[^=]+$/.test(text)) return text;
+  throw new LineError(`vm: expected a name without blanks and "=", got "${text}"`);
+}
+
+function memorySize(text: string): number {
+  const [, digits, unit] = /^(\d+)([KMG]?)$/.exec(text) ?? [];
+  const memory = digits === undefined ? Number.NaN : Number(digits) * units[unit!]!;
+  if (memory >= PAGE_SIZE && memory <= LARGEST_MEMORY && memory % PAGE_SIZE === 0) return memory;
+  throw new LineError(`memory: expected a multiple of 4K up to 1G, such as 64M, got "${text}"`);
 }
 
 function int32s(...values: number[]): Buffer {

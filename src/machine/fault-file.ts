@@ -14,54 +14,75 @@
 import type { KernelLog } from '../base/printk.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { didYouMean } from '../lib/nearest.js';
 import { listFile } from './control-file.js';
+import { LineError, readLine } from './control-line.js';
 import { checkFaultRule, type FaultRules } from './fault.js';
+import type { FaultRuleData } from './fault-schema.js';
 import { FixtureError } from './fixture.js';
 
 const NAME = 'fail';
 const numbers = ['delay', 'short', 'times', 'interval', 'probability', 'seed'];
 
 export function addFaultFile(dir: KernfsDir, rules: FaultRules, log: KernelLog): void {
+  const has = (id: number) => [...rules.rules].some((rule) => rule.id === id);
   listFile(dir, NAME, {
     lines: () => [...rules.rules].map(String),
     store(text) {
       const lines = text.split('\n').map((line) => line.trim());
-      const commands = lines.filter((line) => line !== '').map((line) => command(line, rules, log));
-      for (const run of commands) run();
+      const commands = lines
+        .filter((line) => line !== '')
+        .map((line) => readLine(log, NAME, () => parseFaultCommand(line)));
+      for (const command of commands) {
+        if (command.verb === 'add' || command.id === undefined || has(command.id)) continue;
+        log.print(`mdevfs: ${NAME}: there is no rule ${command.id}`);
+        throw new KernelError(Errno.ENOENT);
+      }
+      for (const command of commands) {
+        if (command.verb === 'add') rules.add(command.rule);
+        else if (command.id === undefined) rules.clearAll();
+        else rules.clear(command.id);
+      }
     },
   });
 }
 
+/** What a line asks for: a rule more, one less by its number, or none at all. */
+export type FaultCommand =
+  | { readonly verb: 'add'; readonly rule: FaultRuleData }
+  | { readonly verb: 'clear'; readonly id?: number };
+
 /**
  * Reads a line.
- * @throws EINVAL, ENOENT; the log says why
+ * @throws LineError for one that makes no sense
  */
-function command(line: string, rules: FaultRules, log: KernelLog): () => void {
-  const fail = (errno: number, why: string): never => {
-    log.print(`mdevfs: ${NAME}: ${why}`);
-    throw new KernelError(errno);
-  };
-  const clear = /^clear(?:\s+(\S+))?$/.exec(line);
-  if (clear) {
-    const [, id] = clear;
-    if (id === undefined) return () => rules.clearAll();
-    if (![...rules.rules].some((rule) => String(rule.id) === id))
-      fail(Errno.ENOENT, `there is no rule ${id}`);
-    return () => rules.clear(Number(id));
-  }
-  const rule: Record<string, unknown> = {};
-  for (const word of wordsOf(line) ?? fail(Errno.EINVAL, 'expected a closing quotation mark')) {
+export function parseFaultCommand(line: string): FaultCommand {
+  const words = wordsOf(line);
+  if (!words) throw new LineError('expected a closing quotation mark');
+  const [first, id, ...more] = words;
+  if (first !== 'clear') return { verb: 'add', rule: ruleOf(words) };
+  if (id === undefined) return { verb: 'clear' };
+  if (!/^\d{1,15}$/.test(id) || more.length > 0)
+    throw new LineError(`expected the number of one rule, got "${[id, ...more].join(' ')}"`);
+  return { verb: 'clear', id: Number(id) };
+}
+
+function ruleOf(words: readonly string[]): FaultRuleData {
+  const rule = new Map<string, unknown>();
+  for (const word of words) {
     const equals = word.indexOf('=');
-    if (equals < 1) fail(Errno.EINVAL, `expected KEY=VALUE, "clear" or "clear ID", got "${word}"`);
+    if (equals < 1)
+      throw new LineError(
+        `expected KEY=VALUE, "clear" or "clear ID", got "${word}"${didYouMean(word, ['clear'])}`,
+      );
     const [key, value] = [word.slice(0, equals), word.slice(equals + 1)];
-    rule[key] = numbers.includes(key) && /^[\d.]+$/.test(value) ? Number(value) : value;
+    if (rule.has(key)) throw new LineError(`${key}: expected once, got "${value}" too`);
+    rule.set(key, numbers.includes(key) && /^[\d.]+$/.test(value) ? Number(value) : value);
   }
   try {
-    const checked = checkFaultRule(rule);
-    return () => void rules.add(checked);
+    return checkFaultRule(Object.fromEntries(rule));
   } catch (error) {
-    if (!(error instanceof FixtureError)) throw error;
-    return fail(Errno.EINVAL, error.faults[0]!);
+    throw error instanceof FixtureError ? new LineError(error.faults[0]!) : error;
   }
 }
 

@@ -20,6 +20,9 @@ const byName = new Map<string, number>(
     .filter(([, value]) => types.includes((value >>> 8) & 0xff)),
 );
 
+/** Names of the requests that there are. */
+export const ioctlRequestNames: readonly string[] = [...byName.keys()];
+
 /** The number of a request by its name, or by a number as text; undefined for neither. */
 export function ioctlRequest(text: string): number | undefined {
   if (/^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(text)) return Number(text) >>> 0;

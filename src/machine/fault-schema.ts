@@ -5,23 +5,29 @@
 
 import * as z from 'zod';
 import { Errno } from '../lib/errno.js';
-import { ioctlRequest } from './fault-request.js';
+import { ioctlRequest, ioctlRequestNames } from './fault-request.js';
+import { noneOf } from './fixture-fault.js';
 
-const operations = ['open', 'read', 'write', 'mmap', 'ioctl', 'probe', 'remove'] as const;
+export const operations = ['open', 'read', 'write', 'mmap', 'ioctl', 'probe', 'remove'] as const;
 export type FaultOperation = (typeof operations)[number];
 
 const operation = `(?:${operations.join('|')})`;
 const LONGEST_DELAY = 3_600_000;
+
+/** What is wrong with a list of operations: the first that is none. */
+function noOperations(text: string): string {
+  const wrong = text.split(',').find((word) => !(operations as readonly string[]).includes(word));
+  return noneOf(`expected some of ${operations.join(', ')}, with commas between them`, wrong, operations);
+}
 
 const glob = z.string().min(1, 'expected a pattern');
 
 const fields = z.strictObject({
   op: z
     .string()
-    .regex(
-      new RegExp(`^${operation}(,${operation})*$`),
-      `expected some of ${operations.join(', ')}, with commas between them`,
-    )
+    .regex(new RegExp(`^${operation}(,${operation})*$`), {
+      error: ({ input }) => noOperations(String(input)),
+    })
     .describe('What fails: open, read, write, mmap, ioctl, probe, remove; several with commas between them.'),
   path: glob
     .optional()
@@ -37,13 +43,20 @@ const fields = z.strictObject({
   request: z
     .string()
     .refine((text) => ioctlRequest(text) !== undefined, {
-      error: 'expected a request of an ioctl, such as VFIO_DEVICE_RESET or 0x3b6f',
+      error: ({ input }) =>
+        noneOf(
+          'expected a request of an ioctl, such as VFIO_DEVICE_RESET or 0x3b6f',
+          input,
+          ioctlRequestNames,
+        ),
     })
     .optional()
     .describe('The request of an ioctl, by name or number; any without it.'),
   errno: z
     .string()
-    .refine((name) => name in Errno, { error: 'expected the name of an errno, such as EBUSY' })
+    .refine((name) => Object.hasOwn(Errno, name), {
+      error: ({ input }) => noneOf('expected the name of an errno, such as EBUSY', input, Object.keys(Errno)),
+    })
     .optional()
     .describe('Errno with which it fails, by name.'),
   delay: z.int().min(1).max(LONGEST_DELAY).optional().describe('Milliseconds that it takes longer.'),
@@ -59,6 +72,11 @@ const fields = z.strictObject({
   seed: z.int().nonnegative().default(1).describe('Where the random numbers begin.'),
   log: z.string().optional().describe('Line that is printed to the kernel log when it happens.'),
 });
+
+/** What a rule may say, with what it means. */
+export const faultKeys: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(fields.shape).map(([key, { description = '' }]) => [key, description]),
+);
 
 const fileOperations: readonly string[] = ['open', 'read', 'write', 'mmap'];
 

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { didYouMean } from '../lib/nearest.js';
 import { IORESOURCE_MEM, IORESOURCE_MEM_64, PCI_ROM_RESOURCE, parseResource } from '../pci/resource.js';
 import { configBytes } from './fixture-config.js';
-import { didYouMean, formatPath, type Path } from './fixture-fault.js';
+import { formatPath, type Path } from './fixture-fault.js';
 import type { PciFunctionFixture } from './fixture-pci.js';
 import { apAdapters } from './fixture-s390.js';
 import type { Fixture } from './fixture-schema.js';

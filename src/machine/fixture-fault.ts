@@ -4,6 +4,7 @@
  */
 
 import type * as z from 'zod';
+import { didYouMean } from '../lib/nearest.js';
 
 /** The part of a schema that this looks into. */
 interface Schema {
@@ -36,6 +37,11 @@ function valueAt(value: unknown, path: Path): unknown {
   return at;
 }
 
+/** What to say of a value that is none of some names. @param expected such as `expected the name of an errno` */
+export function noneOf(expected: string, word: unknown, names: Iterable<string>): string {
+  return `${expected}, got ${shown(word)}${didYouMean(String(word), names)}`;
+}
+
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   const text = JSON.stringify(value) ?? String(value);
@@ -60,36 +66,6 @@ function alternatives(schema: Schema): Schema[] {
   return options ? options.flatMap(alternatives) : [schema];
 }
 
-/** The name that `word` was probably meant to be: the closest of `names`, when it is close. */
-export function closest(word: string, names: Iterable<string>): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const name of names) {
-    const distance = editDistance(word.toLowerCase(), name.toLowerCase());
-    if (distance < least) [best, least] = [name, distance];
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = a[i - 1] === b[j - 1] ? 0 : 1;
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + change));
-    }
-    row = next;
-  }
-  return row[b.length]!;
-}
-
-/** ` (did you mean "x"?)`, or nothing. */
-export function didYouMean(word: string, names: Iterable<string>): string {
-  const name = closest(word, names);
-  return name === undefined ? '' : ` (did you mean "${name}"?)`;
-}
-
 /**
  * @param value what was checked
  * @returns lines without the file name, such as `pci.functions[0].vendor: expected 4 hexadecimal digits, got "zz"`
@@ -99,13 +75,16 @@ export function describeIssues(
   schema: z.ZodType,
   value: unknown,
 ): string[] {
-  return issues.flatMap((issue) => describe(issue, [], schema as unknown as Schema, value));
+  // A key that is mistyped is missing elsewhere.
+  const isUnknownKey = ({ code }: z.core.$ZodIssue) => code === 'unrecognized_keys';
+  const inOrder = [...issues.filter(isUnknownKey), ...issues.filter((issue) => !isUnknownKey(issue))];
+  return inOrder.flatMap((issue) => describe(issue, [], schema as unknown as Schema, value));
 }
 
 function describe(issue: z.core.$ZodIssue, above: Path, schema: Schema, value: unknown): string[] {
   const path = [...above, ...issue.path];
   const at = path.length > 0 ? `${formatPath(path)}: ` : '';
-  const got = `, got ${shown(valueAt(value, path))}`;
+  const got = /, got /.test(issue.message) ? '' : `, got ${shown(valueAt(value, path))}`;
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = keysAt([schema], path);

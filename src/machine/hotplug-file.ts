@@ -14,19 +14,21 @@ import { Errno, KernelError } from '../lib/errno.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { listFile } from './control-file.js';
-import { checkFixture, FixtureError } from './fixture.js';
+import { LineError, readLine } from './control-line.js';
+import { checkFixture, type Fixture, FixtureError } from './fixture.js';
 import { describeIssues } from './fixture-fault.js';
 import { jsonFault } from './fixture-json.js';
-import { pciFunction } from './fixture-pci.js';
+import { type PciFunctionFixture, pciFunction } from './fixture-pci.js';
 import type { Hotplug } from './hotplug.js';
 import { moduleNames } from './modules.js';
 
 /** Bytes of JSON that one opening may bring. */
 const ROOM = 64 * 1024 * 1024;
+const NAME = 'hotplug';
 const JSON_BEGINS = /^\s*(?:add\s+)?\{/;
 
 export function addHotplugFile(dir: KernfsDir, hotplug: Hotplug): void {
-  listFile(dir, 'hotplug', { lines: () => hotplug.lines, store: () => {} }, () => {
+  listFile(dir, NAME, { lines: () => hotplug.lines, store: () => {} }, () => {
     let text = '';
     const depth = new Depth();
     return {
@@ -73,30 +75,59 @@ class Depth {
 
 /** @throws EINVAL for no command, and as {@link Hotplug} */
 function command(hotplug: Hotplug, line: string): Sleeps<void> {
-  const [verb, name, ...rest] = line.trim().split(/\s+/);
-  if (name === undefined || rest.length > 0 || (verb !== 'add' && verb !== 'remove'))
-    return hotplug.refuse(Errno.EINVAL, `expected "add NAME", "remove NAME" or JSON, got "${line.trim()}"`);
+  const { verb, name } = readLine(hotplug.machine.core.log, NAME, () => parseHotplugCommand(line));
   return hotplug[verb](name);
+}
+
+export interface HotplugCommand {
+  readonly verb: 'add' | 'remove';
+  readonly name: string;
+}
+
+/**
+ * Reads a line that is no JSON.
+ * @throws LineError for one that makes no sense
+ */
+export function parseHotplugCommand(line: string): HotplugCommand {
+  const [verb, name, ...rest] = line.trim().split(/\s+/);
+  if (name !== undefined && rest.length === 0 && (verb === 'add' || verb === 'remove')) return { verb, name };
+  throw new LineError(`expected "add NAME", "remove NAME" or JSON, got "${line.trim()}"`);
+}
+
+/**
+ * Reads what is to be plugged in.
+ * @param file where the text is from, for messages
+ * @param modules names of modules that need not come with it
+ * @throws FixtureError for what is neither a fixture nor a PCI function, with every fault
+ */
+export function parsePlugged(
+  text: string,
+  file: string,
+  modules: readonly string[],
+): Fixture | PciFunctionFixture {
+  const malformed = jsonFault(text);
+  if (malformed) {
+    const { line, column, expected } = malformed;
+    throw new FixtureError([`${file}:${line}:${column}: expected ${expected}`]);
+  }
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== 'object' || value === null || !('address' in value))
+    return checkFixture(value, file, { modules });
+  const checked = pciFunction.safeParse(value);
+  if (checked.success) return checked.data;
+  const faults = describeIssues(checked.error.issues, pciFunction, value);
+  throw new FixtureError(faults.map((fault) => `${file}: ${fault}`));
 }
 
 /** @throws EINVAL for JSON that is neither a fixture nor a PCI function, and as {@link Hotplug} */
 function addJson(hotplug: Hotplug, text: string): Sleeps<void> {
-  const malformed = jsonFault(text);
-  if (malformed) {
-    const { line, column, expected } = malformed;
-    return hotplug.refuse(Errno.EINVAL, `${line}:${column}: expected ${expected}`);
-  }
-  const value = JSON.parse(text) as object;
-  if ('address' in value) {
-    const checked = pciFunction.safeParse(value);
-    if (checked.success) return hotplug.addFunction(checked.data);
-    return hotplug.refuse(Errno.EINVAL, describeIssues(checked.error.issues, pciFunction, value)[0]!);
-  }
-  const modules = [...moduleNames, ...hotplug.machine.loader.loaded];
-  try {
-    return hotplug.addFixture(checkFixture(value, 'fixture', { modules }));
-  } catch (error) {
-    if (!(error instanceof FixtureError)) throw error;
-    return hotplug.refuse(Errno.EINVAL, error.faults[0]!);
-  }
+  const { core, loader } = hotplug.machine;
+  const plugged = readLine(core.log, NAME, () => {
+    try {
+      return parsePlugged(text, 'JSON', [...moduleNames, ...loader.loaded]);
+    } catch (error) {
+      throw error instanceof FixtureError ? new LineError(error.faults[0]!) : error;
+    }
+  });
+  return 'address' in plugged ? hotplug.addFunction(plugged) : hotplug.addFixture(plugged);
 }

@@ -15,15 +15,16 @@
 
 import { isDir } from '../kernfs/dir.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { didYouMean } from '../lib/nearest.js';
 import { after, andThen, eachInTurn, type Sleeps } from '../lib/sleep.js';
 import { type Fixture, FixtureError } from './fixture.js';
-import { didYouMean } from './fixture-fault.js';
 import type { PciFunctionFixture } from './fixture-pci.js';
 import { PciSlots } from './hotplug-pci.js';
 import { plugFixture } from './hotplug-fixture.js';
 import type { Machine } from './machine.js';
 
-export type FixtureReader = (name: string) => Fixture | undefined;
+/** Fixtures by their names. */
+export type FixtureShelf = Pick<ReadonlyMap<string, Fixture>, 'get' | 'keys'>;
 
 const PARENTS = 'mdev_bus';
 
@@ -33,10 +34,10 @@ export class Hotplug {
   /** What fixtures brought, by their names. */
   readonly #brought = new Map<string, readonly string[]>();
 
-  /** @param fixtures finds a fixture by its name */
+  /** @param fixtures what can be plugged in by name */
   constructor(
     readonly machine: Machine,
-    readonly fixtures: FixtureReader = () => undefined,
+    readonly fixtures: FixtureShelf = new Map(),
   ) {
     this.#slots = new PciSlots(() => this.machine.host.pciHost);
   }
@@ -80,7 +81,7 @@ export class Hotplug {
     }
     const fixture = this.#fixture(name);
     if (!fixture) {
-      const names = [...this.#slots.unplugged, ...this.machine.core.slots.keys()];
+      const names = [...this.#slots.unplugged, ...this.machine.core.slots.keys(), ...this.fixtures.keys()];
       return this.refuse(Errno.ENOENT, `${name}: neither unplugged nor a fixture${didYouMean(name, names)}`);
     }
     return this.addFixture(fixture);
@@ -88,7 +89,7 @@ export class Hotplug {
 
   #fixture(name: string): Fixture | undefined {
     try {
-      return this.fixtures(name);
+      return this.fixtures.get(name);
     } catch (error) {
       if (!(error instanceof FixtureError)) throw error;
       return this.refuse(Errno.EINVAL, error.faults[0]!);
@@ -128,6 +129,8 @@ export class Hotplug {
     const slot = this.machine.core.slots.get(name);
     if (slot?.occupied) return this.#leave(name, () => slot.unplug());
     if (this.#slots.has(name)) return this.#leave(name, () => this.#slots.unplug(name));
+    if (slot || this.#slots.unplugged.includes(name))
+      this.refuse(Errno.ENODEV, `${name}: is unplugged already`);
     const brought = this.#brought.get(name);
     const there = brought?.filter((each) => this.#isThere(each)).reverse() ?? [];
     if (there.length > 0)
@@ -138,7 +141,13 @@ export class Hotplug {
         Errno.EOPNOTSUPP,
         `${name}: comes and goes with its module only; see kernel/debug/mdevfs/module`,
       );
-    return this.refuse(Errno.ENODEV, `${name}: is no parent here${didYouMean(name, this.#parents)}`);
+    const names = [
+      ...this.#parents,
+      ...this.machine.core.slots.keys(),
+      ...this.#slots.unplugged,
+      ...this.#brought.keys(),
+    ];
+    return this.refuse(Errno.ENODEV, `${name}: is no parent here${didYouMean(name, names)}`);
   }
 
   #isThere(name: string): boolean {

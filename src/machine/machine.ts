@@ -34,7 +34,7 @@ import { modules } from './modules.js';
 import { Namespace } from './namei.js';
 import { type Credentials, ROOT } from './permission.js';
 import { Process } from './process.js';
-import { type FixtureReader, Hotplug } from './hotplug.js';
+import { type FixtureShelf, Hotplug } from './hotplug.js';
 import { addHotplugFile } from './hotplug-file.js';
 import { addUeventsFile } from './uevents-file.js';
 
@@ -56,8 +56,8 @@ function logFile(root: KernfsRoot, log: KernelLog): KernfsFile {
 }
 
 export interface MachineOptions {
-  /** Fixtures that can be plugged in by name; undefined for a name that there is none of. */
-  fixtures?: FixtureReader;
+  /** Fixtures that can be plugged in by name. */
+  fixtures?: FixtureShelf;
   profile?: KernelProfile;
   /** Facts of compiled modules, by name. */
   images?: Readonly<Record<string, ModuleImage>>;

@@ -17,8 +17,9 @@ t.test('what is mistyped gets the nearest name, and exit code 2', async (t) => {
   const mistyped: [string[], string][] = [
     [['fixturs'], '(Did you mean fixtures?)'],
     [['mount', '--transprot', 'fuse', '/nowhere'], '(Did you mean --transport?)'],
+    [['mount', '--transport', 'fues', '/nowhere'], 'got "fues" (did you mean "fuse"?)'],
     [['mount', '-f', 'sampels', '/nowhere'], 'there is none of that name (did you mean "samples"?)'],
-    [['completion', 'bsh'], 'Allowed choices are bash, zsh, fish.'],
+    [['completion', 'bsh'], '<shell>: expected bash, zsh or fish, got "bsh" (did you mean "bash"?)'],
   ];
   for (const [args, said] of mistyped) t.match(mdevfs(...args), { status: 2, stderr: said }, args.join(' '));
 });

@@ -70,14 +70,28 @@ t.test('with an iommufd it is an address space', async (t) => {
 });
 
 t.test('what cannot be attached leaves nothing behind', async (t) => {
-  const { attach, cat, shell } = host();
+  const { machine, attach, cat, shell } = host();
   const refused = (words: string, code: string) => {
     t.throws(() => attach(words), { code }, words);
     t.equal(cat(`${control}/attach`), '');
     t.equal(cat(`${control}/vms`), '');
   };
-  for (const words of ['nonsense', `${UUID} cpus=2`, `${UUID} memory=1`, `${UUID} memory=2G`, `${UUID} vm=`])
+  const memory = 'memory: expected a multiple of 4K up to 1G, such as 64M, got';
+  const meaningless: [string, string][] = [
+    ['nonsense', 'expected a UUID, got "nonsense"'],
+    [`${UUID} cpus=2`, 'expected vm=NAME, memory=SIZE or iommufd, got "cpus=2"'],
+    [`${UUID} memry=4K`, 'expected vm=NAME, memory=SIZE or iommufd, got "memry=4K" (did you mean "memory"?)'],
+    [`${UUID} memory`, 'expected vm=NAME, memory=SIZE or iommufd, got "memory"'],
+    [`${UUID} memory=1`, `${memory} "1"`],
+    [`${UUID} memory=2G`, `${memory} "2G"`],
+    [`${UUID} memory=64Q`, `${memory} "64Q"`],
+    [`${UUID} memory=4K memory=8K`, 'memory: expected once, got "memory=8K" too'],
+    [`${UUID} vm=`, 'vm: expected a name without blanks and "=", got ""'],
+  ];
+  for (const [words, why] of meaningless) {
     refused(words, 'EINVAL');
+    t.equal(machine.core.log.lines.at(-1), `mdevfs: attach: ${why}`);
+  }
   refused(uuidOf(7), 'ENODEV');
   attach(UUID);
   t.throws(() => attach(UUID), { code: 'EBUSY' }, 'one at a time');

@@ -119,8 +119,29 @@ t.test('what makes no sense is refused, nothing of it is done, and the log says 
     ['path=name errno=EIO', 'op: expected a string, got nothing'],
     [
       'op=raed path=name errno=EIO',
-      'op: expected some of open, read, write, mmap, ioctl, probe, remove, with commas between them, got "raed"',
+      'op: expected some of open, read, write, mmap, ioctl, probe, remove, with commas between them, got "raed" (did you mean "read"?)',
     ],
+    [
+      'op=read,wirte path=name errno=EIO',
+      'op: expected some of open, read, write, mmap, ioctl, probe, remove, with commas between them, got "wirte" (did you mean "write"?)',
+    ],
+    ['po=read path=name errno=EIO', 'po: unknown key (did you mean "op"?)'],
+    ['op=read path=name errno=EIO errno=EPERM', 'errno: expected once, got "EPERM" too'],
+    [
+      'op=read path=name errno=eio',
+      'errno: expected the name of an errno, such as EBUSY, got "eio" (did you mean "EIO"?)',
+    ],
+    [
+      'op=read path=name errno=toString',
+      'errno: expected the name of an errno, such as EBUSY, got "toString"',
+    ],
+    [
+      'op=ioctl device=x request=VFIO_DEVICE_REST errno=EIO',
+      'request: expected a request of an ioctl, such as VFIO_DEVICE_RESET or 0x3b6f, got "VFIO_DEVICE_REST" (did you mean "VFIO_DEVICE_RESET"?)',
+    ],
+    ['clear abc', 'expected the number of one rule, got "abc"'],
+    ['clear 1 2', 'expected the number of one rule, got "1 2"'],
+    ['claer', 'expected KEY=VALUE, "clear" or "clear ID", got "claer" (did you mean "clear"?)'],
     ['op=read path=name', 'errno: expected at least one of errno, delay, short, got nothing'],
     ['op=read errno=EIO', 'path: expected at least one of path, device, parent, driver, got nothing'],
     ['op=read path=name errno=EFOO', 'errno: expected the name of an errno, such as EBUSY, got "EFOO"'],
@@ -399,7 +420,7 @@ t.test('a fixture has rules, in force when its modules are loaded', async (t) =>
   t.throws(
     () => checkFixture({ ...fixture, faults: [{ op: 'reed', path: 'x', errno: 'EIO' }] }, 'host.json'),
     new FixtureError([
-      'host.json: faults[0].op: expected some of open, read, write, mmap, ioctl, probe, remove, with commas between them, got "reed"',
+      'host.json: faults[0].op: expected some of open, read, write, mmap, ioctl, probe, remove, with commas between them, got "reed" (did you mean "read"?)',
     ]),
   );
 });

@@ -24,8 +24,7 @@ class Shell {
     const checked =
       typeof fixture === 'string' ? fixtureFile(`fixtures/${fixture}.json`) : checkFixture(fixture, 'test');
     this.machine = Machine.fromFixture(checked, {
-      fixtures: (name) =>
-        name === 'nvidia-t4' || name === 's390x' ? fixtureFile(`fixtures/${name}.json`) : undefined,
+      fixtures: new Map(['nvidia-t4', 's390x'].map((name) => [name, fixtureFile(`fixtures/${name}.json`)])),
     });
     this.process = this.machine.process();
     this.machine.uevents.subscribe(({ action, devpath, env }) => {
@@ -275,11 +274,12 @@ t.test('what cannot be is refused, and the log says why', async (t) => {
     [`add ${GPU}`, 'EEXIST', `${GPU}: is there`],
     ['add mtty', 'EEXIST', 'mtty: is there'],
     ['add nonsuch', 'ENOENT', 'nonsuch: neither unplugged nor a fixture'],
+    ['add nvidia-t5', 'ENOENT', 'nvidia-t5: neither unplugged nor a fixture (did you mean "nvidia-t4"?)'],
     ['plug mtty', 'EINVAL', 'expected "add NAME", "remove NAME" or JSON, got "plug mtty"'],
     ['remove', 'EINVAL', 'expected "add NAME", "remove NAME" or JSON, got "remove"'],
-    ['{"name": 5}', 'EINVAL', 'fixture: name: expected a string, got 5'],
-    ['{"name": "x",}', 'EINVAL', '1:14: expected a string in double quotes, closed on its line'],
-    ['{"address": "0000:3b:00.7"}', 'EINVAL', 'vendor: expected a string, got nothing'],
+    ['{"name": 5}', 'EINVAL', 'JSON: name: expected a string, got 5'],
+    ['{"name": "x",}', 'EINVAL', 'JSON:1:14: expected a string in double quotes, closed on its line'],
+    ['{"address": "0000:3b:00.7"}', 'EINVAL', 'JSON: vendor: expected a string, got nothing'],
     [
       JSON.stringify({ address: '0000:77:00.0', vendor: '10de', device: '1eb8', class: '030200' }),
       'ENODEV',
@@ -298,6 +298,11 @@ t.test('what cannot be is refused, and the log says why', async (t) => {
     ],
   ];
   for (const [command, errno, why] of refused) t.strictSame(sh.refused(command), [errno, why], command);
+  sh.plug('remove mtty');
+  t.strictSame(sh.refused('remove mtty'), ['ENODEV', 'mtty: is unplugged already']);
+  t.strictSame(sh.refused('remove mtti'), ['ENODEV', 'mtti: is no parent here (did you mean "mtty"?)']);
+  sh.plug(`remove ${GPU}`);
+  t.strictSame(sh.refused(`remove ${GPU}`), ['ENODEV', `${GPU}: is unplugged already`]);
   const fd = sh.process.open(HOTPLUG, 1);
   sh.process.write(fd, Buffer.from('{"name": "half'));
   sh.process.close(fd);
@@ -322,7 +327,7 @@ t.test('every fixture is plugged into an empty machine, goes, and comes back', a
   const load = (name: string) => fixtureFile(`fixtures/${name}.json`);
   for (const name of names) {
     const parents = parentsOf(Machine.fromFixture(load(name)));
-    const machine = new Machine({ fixtures: load });
+    const machine = new Machine({ fixtures: { get: load, keys: () => names.values() } });
     machine.hotplug.add(name);
     t.strictSame(parentsOf(machine), parents, name);
     machine.hotplug.remove(name);

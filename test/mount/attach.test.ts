@@ -73,8 +73,15 @@ t.test('mdevfs attach says what is wrong', { skip }, async (t) => {
   const nobodys = 'c3a1fbf0-57f5-4d68-a65f-2f7d3d3c2f01';
   refused([nobodys], `mdevfs: ${nobodys}: no mounted tree has this device; see mdevfs status\n`);
   refused([UUID, '--at', dir], `mdevfs: ${UUID}: ENODEV: there is no such device; see bus/mdev/devices\n`);
-  refused([UUID, '--at', '/nowhere'], /^mdevfs: \/nowhere\/kernel\/debug\/mdevfs\/attach: .*ENOENT/);
+  refused([UUID, '--at', '/nowhere'], 'mdevfs: /nowhere: no such file or directory\n', 2);
   refused([], /missing required argument/, 2);
   writeFileSync(join(dir, 'class/mdev_bus/mtty/mdev_supported_types/mtty-2/create'), UUID);
-  refused([UUID, '--memory', 'much'], /EINVAL: memory is a multiple of 4K/);
+  refused([UUID, '--memory', 'much'], /attach: memory: expected a multiple of 4K/, 2);
+  refused([UUID, '--memory', '64Q', '--at', dir], 'up to 1G, such as 64M, got "64Q"\n', 2);
+  refused(
+    [UUID, '--vm', 'a b', '--at', dir],
+    'mdevfs: --vm: expected a name without blanks and "=", got "a b"\n',
+    2,
+  );
+  refused(['notauuid'], /^mdevfs: <uuid>: expected a UUID, such as \S+, got "notauuid"\n$/, 2);
 });

@@ -107,10 +107,20 @@ mtty  mtty
       stderr: 'mdevfs: --dot and --svg exclude each other; choose one\n',
     });
     t.same(mdevfs('tree', '/proc'), {
-      status: 1,
+      status: 2,
       stdout: '',
-      stderr: 'mdevfs: /proc: no class/mdev_bus in it; give the directory of a mount, see mdevfs status\n',
+      stderr:
+        'mdevfs: /proc: no sysfs, since it has no directories bus and devices; mdevfs status lists trees\n',
     });
+    for (const args of [
+      ['tree', '/nonexistent'],
+      ['snapshot', '--sysfs', '/nonexistent'],
+    ])
+      t.same(mdevfs(...args), {
+        status: 2,
+        stdout: '',
+        stderr: 'mdevfs: /nonexistent: no such file or directory\n',
+      });
   });
 });
 
