@@ -1,139 +1,78 @@
 /**
- * `mdevfs completion`: the script by which a shell completes command lines of this program, made from what the command
- * line itself knows.
+ * `mdevfs completion`: the script by which a shell completes command lines of this program. It asks `mdevfs complete` for
+ * everything, so it stays as it is while subcommands, fixtures and trees come and go.
  * @module
  */
 
-import type { Command, Option } from 'commander';
-import { fixtureNames } from './fixture.js';
+import { quoted } from '../host/compose-skeleton.js';
 
 export type ShellName = 'bash' | 'zsh' | 'fish';
 
-/** What can stand for a value, by the name it has in the help. */
-type Value = 'dir' | 'file' | 'fixture' | readonly string[] | undefined;
-
-interface Word {
-  /** As it is typed, such as `-f`, `--fixture`. */
-  flags: string[];
-  about: string;
-  /** Whether a value follows, and which. */
-  takes: boolean;
-  value: Value;
-}
-
-interface Subcommand {
-  name: string;
-  about: string;
-  options: Word[];
-  /** What its first argument is. */
-  argument: Value;
-}
-
-function completionOf(name: string, choices: readonly string[] | undefined): Value {
-  if (choices) return choices;
-  return (['dir', 'file', 'fixture'] as const).find((kind) => kind === name);
-}
-
-function wordOf({ short, long, description, required, optional, flags, argChoices }: Option): Word {
-  const name = /[<[](\w+)/.exec(flags)?.[1] ?? '';
-  return {
-    flags: [short, long].filter((flag) => flag !== undefined && flag !== null),
-    about: description,
-    takes: required || optional,
-    value: completionOf(name, argChoices),
-  };
-}
-
-function isShown(command: Command): boolean {
-  return !(command as Command & { _hidden: boolean })._hidden;
-}
-
-function subcommandsOf(program: Command): Subcommand[] {
-  return program.commands.filter(isShown).map((command) => {
-    const [first] = command.registeredArguments;
-    return {
-      name: command.name(),
-      about: command.description(),
-      options: command.options.filter(({ hidden }) => !hidden).map(wordOf),
-      argument: first && completionOf(first.name(), first.argChoices),
-    };
-  });
-}
-
 /** @returns the exit code */
-export function completion(program: Command, shell: ShellName): number {
-  const all = subcommandsOf(program);
-  process.stdout.write(shell === 'fish' ? fish(all) : shell === 'zsh' ? zsh(all) : bash(all));
+export function completion(shell: ShellName): number {
+  // `mdevfs` may be no program in PATH but an alias, or a function.
+  const words = [process.execPath, ...process.execArgv, process.argv[1]!, 'complete', '--'];
+  process.stdout.write(scripts[shell](words.map(quoted).join(' ')));
   return 0;
 }
 
-/** A shell function of bash's that fills COMPREPLY. */
-function compgen(value: Value): string {
-  const reply = (how: string) => `COMPREPLY+=($(compgen ${how} -- "$current"))`;
-  if (value === 'dir') return reply('-d');
-  if (value === 'file') return reply('-f');
-  if (value === 'fixture') return `${reply(`-W '${fixtureNames().join(' ')}'`)}; ${reply('-f')}`;
-  return value ? reply(`-W '${value.join(' ')}'`) : ':';
-}
-
-function bash(all: readonly Subcommand[]): string {
-  const cases = all.map(({ name, options, argument }) => {
-    const values = options
-      .filter(({ takes }) => takes)
-      .map(({ flags, value }) => `        ${flags.join('|')}) ${compgen(value)}; return ;;\n`);
-    const flags = options.flatMap((option) => option.flags).join(' ');
-    return `    ${name})
-      case $previous in
-${values.join('')}      esac
-      case $current in
-        -*) COMPREPLY=($(compgen -W '${flags} --help' -- "$current")) ;;
-        *) ${compgen(argument)} ;;
-      esac ;;
-`;
-  });
-  return `# mdevfs completion bash; in ~/.bashrc: source <(mdevfs completion bash)
+/** By shell: the script, with the command that prints what there is to offer for the words that follow it. */
+const scripts: Readonly<Record<ShellName, (ask: string) => string>> = {
+  // readline parts words at = and : as well, and wants back what comes after the last of them.
+  bash: (ask) => `# mdevfs completion bash; in ~/.bashrc: source <(mdevfs completion bash)
 _mdevfs() {
-  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
-  COMPREPLY=()
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W '${all.map(({ name }) => name).join(' ')} --help --version' -- "$current"))
-    return
-  fi
-  case \${COMP_WORDS[1]} in
-${cases.join('')}  esac
+  local line=\${COMP_LINE:0:COMP_POINT} word head i
+  local -a words=()
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    word=\${COMP_WORDS[i]}
+    if [[ $i -gt 0 && $line != [[:blank:]]* ]]; then
+      words[-1]+=$word
+    else
+      line=\${line#"\${line%%[![:blank:]]*}"}
+      [[ $line == "$word"* ]] || word=$line
+      words+=("$word")
+    fi
+    line=\${line#"$word"}
+  done
+  head=
+  [[ \${words[-1]} == "$word" ]] || head=\${words[-1]%"$word"}
+  case $word in = | :) head=\${words[-1]} ;; esac
+  mapfile -t COMPREPLY < <(${ask} "\${words[@]:1}" 2> /dev/null)
+  COMPREPLY=("\${COMPREPLY[@]%%$'\\t'*}")
+  COMPREPLY=("\${COMPREPLY[@]#"$head"}")
+  for word in "\${COMPREPLY[@]}"; do
+    case $word in *[=/]) compopt -o nospace ;; esac
+    case $word in */*) compopt -o filenames ;; esac
+  done
 }
-complete -o filenames -F _mdevfs mdevfs
-`;
+complete -F _mdevfs mdevfs
+`,
+  zsh: (ask) => `# mdevfs completion zsh; in ~/.zshrc: source <(mdevfs completion zsh)
+_mdevfs() {
+  local line text word about ret=1
+  local -a whole whole_shown begun begun_shown
+  for line in "\${(@f)$(${ask} "\${(@Q)words[2,CURRENT-1]}" "\${(Q)PREFIX}" 2> /dev/null)}"; do
+    [[ -n $line ]] || continue
+    text=\${line%%$'\\t'*} about=\${line#*$'\\t'}
+    word=\${\${(q)text}/#\\\\\\~/\\~}
+    [[ $about != $line ]] && line="$text  $about"
+    case $text in
+      (*[=/]) begun+=("$word") begun_shown+=("$line") ;;
+      (*) whole+=("$word") whole_shown+=("$line") ;;
+    esac
+  done
+  compadd -Q -l -d whole_shown -a whole && ret=0
+  compadd -Q -l -S '' -d begun_shown -a begun && ret=0
+  return ret
 }
-
-function zsh(all: readonly Subcommand[]): string {
-  const start = '# mdevfs completion zsh; in ~/.zshrc: source <(mdevfs completion zsh)';
-  return `${start}\nautoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n${bash(all)}`;
-}
-
-const inQuotes = (text: string): string => `'${text.replaceAll("'", "\\'")}'`;
-
-function fish(all: readonly Subcommand[]): string {
-  const lines = ['# mdevfs completion fish; mdevfs completion fish > ~/.config/fish/completions/mdevfs.fish'];
-  const add = (condition: string, rest: string): void =>
-    void lines.push(`complete -c mdevfs -n ${inQuotes(condition)} ${rest}`);
-  const words = (value: Value): string => {
-    if (value === 'dir') return `-x -a '(__fish_complete_directories)'`;
-    if (value === 'file') return '-r -F';
-    if (value === 'fixture') return `-r -F -a '${fixtureNames().join(' ')}'`;
-    return value ? `-x -a '${value.join(' ')}'` : '-x';
-  };
-  lines.push('complete -c mdevfs -f');
-  for (const { name, about, options, argument } of all) {
-    add('__fish_use_subcommand', `-a ${name} -d ${inQuotes(about)}`);
-    const within = `__fish_seen_subcommand_from ${name}`;
-    if (argument) add(within, words(argument));
-    for (const { flags, takes, value, about: what } of options) {
-      const names = flags.map((flag) =>
-        flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`,
-      );
-      add(within, `${names.join(' ')} ${takes ? `${words(value)} ` : ''}-d ${inQuotes(what)}`);
-    }
-  }
-  return `${lines.join('\n')}\n`;
-}
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }
+compdef _mdevfs mdevfs
+`,
+  fish: (ask) => `# mdevfs completion fish; mdevfs completion fish > ~/.config/fish/completions/mdevfs.fish
+function __mdevfs_complete
+  set -l words (commandline -opc) (commandline -ct)
+  ${ask} $words[2..-1] 2> /dev/null
+end
+complete -c mdevfs -f -a '(__mdevfs_complete)'
+`,
+};

@@ -248,7 +248,15 @@ program
   .addHelpText('after', example('source <(mdevfs completion bash)'))
   .action(async (shell: ShellName) => {
     const { completion } = await import('./completion.js');
-    process.exitCode = completion(program, shell);
+    process.exitCode = completion(shell);
+  });
+
+program
+  .command('complete', { hidden: true })
+  .argument('[words...]')
+  .action(async (words: string[]) => {
+    const { complete } = await import('./complete.js');
+    process.exitCode = await complete(program, words);
   });
 
 program

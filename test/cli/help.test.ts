@@ -2,7 +2,9 @@ import t from 'tap';
 import { program } from '../../src/cli/program.js';
 import { mdevfs } from '../mount/command.js';
 
-const commands = program.commands.map((command) => command.name()).filter((name) => name !== 'serve-run');
+const commands = program.commands
+  .map((command) => command.name())
+  .filter((name) => name !== 'serve-run' && name !== 'complete');
 
 t.test('every subcommand has an example of itself in its help', async (t) => {
   t.match(mdevfs('--help'), { status: 0, stdout: /\nExample:\n {2}mdevfs / });
