@@ -12,7 +12,13 @@ import type { Caller, UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { PciConfig } from '../pci/config.js';
 import type { PciFunction } from '../pci/function.js';
-import { PCI_COMMAND, PCI_COMMAND_MASTER } from '../pci/regs.js';
+import {
+  PCI_COMMAND,
+  PCI_COMMAND_INTX_DISABLE,
+  PCI_COMMAND_MASTER,
+  PCI_STATUS,
+  PCI_STATUS_INTERRUPT,
+} from '../pci/regs.js';
 import {
   VFIO_DEVICE_FLAGS_PCI,
   VFIO_DEVICE_FLAGS_RESET,
@@ -88,8 +94,22 @@ export class VgpuDevice implements EngineOwner {
     return (this.#config.u16(PCI_COMMAND) & PCI_COMMAND_MASTER) !== 0;
   }
 
+  /** INTx is a line, which is looked at when the write has been done. */
   interrupt(): void {
-    this.#irq.trigger();
+    if (this.#irq.msi) this.#irq.trigger();
+  }
+
+  /** After whatever may have changed the cause of an interrupt, or whether INTx is disabled. */
+  #senseLine(): void {
+    const disabled = (this.#config.u16(PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) !== 0;
+    this.#irq.setLine(this.#engine.interrupting, disabled);
+  }
+
+  /** The status bit tells of the cause, whether or not INTx is disabled. */
+  #readConfig(at: number, length: number): Uint8Array {
+    const pending = this.#engine.interrupting && !this.#irq.msi;
+    this.#config.update(PCI_STATUS, pending ? PCI_STATUS_INTERRUPT : 0, PCI_STATUS_INTERRUPT);
+    return this.#config.read(at, length);
   }
 
   /** @throws ENOTTY for a request that is none of these, and what each says */
@@ -168,7 +188,7 @@ export class VgpuDevice implements EngineOwner {
    */
   read(length: number, offset: number): Uint8Array {
     const { index, at, left } = place(offset, length);
-    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(at, left);
+    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#readConfig(at, left);
     if (index === VFIO_PCI_BAR1_REGION_INDEX) return Buffer.from(this.memory.subarray(at, at + left));
     return readPieces(left, at, (register, size) => this.#engine.read(register, size));
   }
@@ -180,6 +200,7 @@ export class VgpuDevice implements EngineOwner {
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) this.#config.write(written, at);
     else if (index === VFIO_PCI_BAR1_REGION_INDEX) this.memory.set(written, at);
     else writePieces(written, at, (register, value, size) => this.#engine.write(register, value, size));
+    if (index !== VFIO_PCI_BAR1_REGION_INDEX) this.#senseLine();
     return left;
   }
 
@@ -194,6 +215,7 @@ export class VgpuDevice implements EngineOwner {
   #reset(): void {
     this.#config = vgpuConfig(this.parent);
     this.#engine.reset();
+    this.#senseLine();
   }
 
   /** The last user has gone: nothing is held any more. */

@@ -50,6 +50,7 @@ export interface EngineOwner {
   readonly memorySize: number;
   /** Whether the device may access guest memory (PCI_COMMAND_MASTER). */
   readonly busMaster: boolean;
+  /** A command has ended that shall interrupt. */
   interrupt(): void;
 }
 
@@ -93,6 +94,11 @@ export class VgpuEngine {
     else if (offset === IRQ_ENABLE) this.#set(offset, value & IRQ_DONE);
     else if (offset === STATUS || offset === IRQ_STATUS) this.#set(offset, this.#get(offset) & ~value);
     else if (offset === COMMAND) this.#run(value);
+  }
+
+  /** Whether there is a cause to interrupt that nobody has cleared. */
+  get interrupting(): boolean {
+    return (this.#get(IRQ_STATUS) & this.#get(IRQ_ENABLE) & IRQ_DONE) !== 0;
   }
 
   /** Runs a command to its end, and interrupts if that is enabled. */

@@ -30,6 +30,7 @@ export const PCI_COMMAND_MASTER = 0x004;
 export const PCI_COMMAND_PARITY = 0x040;
 export const PCI_COMMAND_SERR = 0x100;
 export const PCI_COMMAND_INTX_DISABLE = 0x400;
+export const PCI_STATUS_INTERRUPT = 0x08;
 export const PCI_STATUS_CAP_LIST = 0x10;
 
 export const PCI_HEADER_TYPE_MASK = 0x7f;

@@ -2,6 +2,10 @@
  * The interrupt of an emulated PCI card with one INTx line and one MSI vector (samples/vfio-mdev/mtty.c `mtty_set_irqs`,
  * which follows drivers/vfio/pci/vfio_pci_intrs.c): whichever has an eventfd is in use. INTx masks itself when it fires,
  * until user space unmasks it.
+ *
+ * The mtty card only triggers. A device that holds its INTx line until the cause is gone says so by
+ * {@link VfioPciIrq.setLine}, and then what vfio-pci does for such hardware is done (`vfio_pci_intx_mask`,
+ * `vfio_pci_intx_unmask_handler`).
  * @module
  */
 
@@ -27,6 +31,31 @@ export class VfioPciIrq {
   /** VFIO_PCI_INTX_IRQ_INDEX or VFIO_PCI_MSI_IRQ_INDEX, with its eventfd. */
   #armed: { readonly index: number; readonly eventfd: Eventfd } | undefined;
   #intxMasked = false;
+  /** Whether the device holds the INTx line. */
+  #asserted = false;
+  /** PCI_COMMAND_INTX_DISABLE. */
+  #intxDisabled = false;
+
+  /** Whether MSI has an eventfd, and INTx therefore none. */
+  get msi(): boolean {
+    return this.#armed?.index === VFIO_PCI_MSI_IRQ_INDEX;
+  }
+
+  /**
+   * What the device does with its INTx line. While it holds it, INTx fires whenever it is armed, enabled or unmasked.
+   * @param disabled whether PCI_COMMAND_INTX_DISABLE keeps the line from being heard, which masks it; the end of that
+   * unmasks it
+   */
+  setLine(asserted: boolean, disabled: boolean): void {
+    this.#asserted = asserted;
+    if (disabled !== this.#intxDisabled) this.#intxMasked = disabled;
+    this.#intxDisabled = disabled;
+    this.#sense();
+  }
+
+  #sense(): void {
+    if (this.#asserted && !this.msi) this.trigger();
+  }
 
   trigger(): void {
     if (!this.#armed) return;
@@ -40,7 +69,7 @@ export class VfioPciIrq {
   /** Nothing is signalled any more. */
   disable(): void {
     this.#armed?.eventfd.put();
-    if (this.#armed?.index === VFIO_PCI_INTX_IRQ_INDEX) this.#intxMasked = false;
+    if (this.#armed?.index === VFIO_PCI_INTX_IRQ_INDEX) this.#intxMasked = this.#intxDisabled;
     this.#armed = undefined;
   }
 
@@ -63,7 +92,9 @@ export class VfioPciIrq {
     if (index !== VFIO_PCI_INTX_IRQ_INDEX) fail(Errno.ENOTTY);
     if (this.#armed?.index !== index || start !== 0 || count !== 1) fail(Errno.EINVAL);
     if (dataType === VFIO_IRQ_SET_DATA_EVENTFD) fail(Errno.ENOTTY);
-    if (dataType === VFIO_IRQ_SET_DATA_NONE || data[0] !== 0) this.#intxMasked = masked;
+    if (dataType !== VFIO_IRQ_SET_DATA_NONE && data[0] === 0) return;
+    this.#intxMasked = masked || this.#intxDisabled;
+    this.#sense();
   }
 
   #setTrigger({ index, start, count, dataType, data }: IrqSet, caller: Caller): void {
@@ -78,6 +109,7 @@ export class VfioPciIrq {
       this.disable();
       const fd = data.readInt32LE(0);
       if (fd >= 0) this.#armed = { index, eventfd: eventfdOf(caller, fd) };
+      this.#sense();
       return;
     }
     if (armed === undefined) fail(Errno.EINVAL);

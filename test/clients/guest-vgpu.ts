@@ -1,6 +1,6 @@
 /**
  * What a guest does with a vGPU, by its registers (docs/vgpu-device.md): memory of the device, DMA to and from the guest's
- * memory, pinned pages, and MSI, which is seen as the write to memory that it is.
+ * memory, pinned pages, MSI, which is seen as the write to memory that it is, and the interrupt line, which a driver hears.
  * @module
  */
 
@@ -127,5 +127,31 @@ export async function vgpuWorks(
       'also when a command fails',
     );
     await guest.run('vgpu_write $gpu 0x30 0; setpci -s $gpu CAP_MSI+2.W=0:1');
+  });
+
+  await t.test('the interrupt line', async (t) => {
+    // The driver looks into the status register whether the interrupt was its device's, and disables INTx.
+    const script = `
+      uio=$(uio_attach $gpu); before=$(interrupts $gpu)
+      vgpu_write $gpu 0x30 1
+      uio_listen $gpu $uio; command 77 0 0 4; uio_heard; echo $((0x$(setpci -s $gpu COMMAND) & 0x400)); setpci -s $gpu STATUS
+      uio_listen $gpu $uio; uio_heard
+      vgpu_write $gpu 0x34 1; setpci -s $gpu STATUS
+      uio_listen $gpu $uio; sleep 0.2; echo $(($(interrupts $gpu) - before))
+      command 77 0 0 4; uio_heard
+      vgpu_write $gpu 0x34 1; vgpu_write $gpu 0x30 0
+      uio_detach $gpu`;
+    const [first, heard, command, status, ...rest] = (await guest.output(script)).split('\n');
+    t.equal(`${first}\n`, ended(Errno.EINVAL));
+    t.strictSame(
+      [heard, command, status],
+      ['1', '1024', '0018'],
+      'it is heard once, and the driver disables it',
+    );
+    t.strictSame(
+      rest,
+      ['2', '0010', '2', ended(Errno.EINVAL).trim(), '3', ''],
+      'enabled again before its cause is cleared, it is heard again; cleared, it is not',
+    );
   });
 }

@@ -215,6 +215,61 @@ t.test('the end of a command interrupts by MSI, or by INTx, which masks itself',
   );
 });
 
+t.test('INTx is a line that is held until its cause is cleared', async (t) => {
+  const { vgpu } = openVgpu();
+  vgpu.map(0n, PAGE);
+  const [intx, again, msi] = [vgpu.process.eventfd(), vgpu.process.eventfd(), vgpu.process.eventfd()];
+  const status = () => Buffer.from(vgpu.read(2, CONFIG + 6), 'hex').readUInt16LE();
+  vgpu.setIrqs(INTX, EVENTFD | TRIGGER, words(intx));
+  vgpu.run(7);
+  t.strictSame([vgpu.signals(intx), status()], [0, 0x10], 'not enabled');
+  vgpu.set(R.irqEnable, 1);
+  t.equal(vgpu.signals(intx), 0, 'and what ended before does not count');
+  vgpu.run(7);
+  t.strictSame([vgpu.signals(intx), status()], [1, 0x18], 'the status register tells of it');
+  vgpu.setIrqs(INTX, NONE | UNMASK);
+  t.equal(vgpu.signals(intx), 1, 'unmasked, it fires again');
+  vgpu.set(R.irqEnable, 0);
+  vgpu.setIrqs(INTX, NONE | UNMASK);
+  t.strictSame([vgpu.signals(intx), status()], [0, 0x10], 'disabled in the device, the line falls');
+  vgpu.set(R.irqEnable, 1);
+  t.strictSame([vgpu.signals(intx), status()], [1, 0x18]);
+  vgpu.setIrqs(INTX, EVENTFD | TRIGGER, words(again));
+  t.strictSame([vgpu.signals(again), vgpu.signals(intx)], [1, 0], 'another eventfd hears of it at once');
+  vgpu.set(R.irqStatus, 1);
+  vgpu.setIrqs(INTX, NONE | UNMASK);
+  t.strictSame([vgpu.signals(again), status()], [0, 0x10], 'cleared, it is over');
+
+  vgpu.write('0604', MASTER);
+  vgpu.run(7);
+  t.strictSame(
+    [vgpu.signals(again), status()],
+    [0, 0x18],
+    'INTx disable holds it back, and the status is true',
+  );
+  vgpu.setIrqs(INTX, NONE | UNMASK);
+  vgpu.setIrqs(INTX, EVENTFD | TRIGGER, words(intx));
+  t.equal(vgpu.signals(intx), 0, 'also from who unmasks or arms it');
+  vgpu.write('0600', MASTER);
+  t.equal(vgpu.signals(intx), 1, 'until it is enabled again');
+  vgpu.write('0604', MASTER);
+  vgpu.set(R.irqStatus, 1);
+  vgpu.write('0600', MASTER);
+  vgpu.run(7);
+  t.equal(vgpu.signals(intx), 1, 'which unmasks it');
+
+  vgpu.setIrqs(INTX, NONE | TRIGGER, undefined, 0);
+  t.equal(status(), 0x18, 'nobody listens');
+  vgpu.setIrqs(MSI, EVENTFD | TRIGGER, words(msi));
+  t.strictSame([vgpu.signals(msi), status()], [0, 0x10], 'MSI is no level, and not told in the status');
+  vgpu.setIrqs(MSI, NONE | TRIGGER, undefined, 0);
+  vgpu.setIrqs(INTX, EVENTFD | TRIGGER, words(intx));
+  t.equal(vgpu.signals(intx), 1);
+  vgpu.ioctl(VFIO_DEVICE_RESET);
+  vgpu.setIrqs(INTX, NONE | UNMASK);
+  t.strictSame([vgpu.signals(intx), status()], [0, 0x10], 'a reset clears the cause');
+});
+
 t.test('who has the device is asked to let it go', async (t) => {
   const { host, vgpu } = openVgpu();
   const request = vgpu.process.eventfd();
