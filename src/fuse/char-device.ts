@@ -35,6 +35,8 @@ export interface CharDevices {
   open(node: KernfsNode, flags: number, nodeid: number): OpenDeviceFile;
   /** Whether something is mounted on the node, so that it has to stay the same file for all who find it. */
   isCovered?(node: KernfsNode): boolean;
+  /** Whether a device's memory can be mapped by the node, where the kernel can do that. */
+  isMappable?(node: KernfsNode): boolean;
   /**
    * A file that no name leads to, and that stands in the root for who knows its name; see {@link CharDevices.open}.
    */

@@ -53,11 +53,15 @@ const neverCached: Timeouts = { entry: 0, attr: 0 };
 /** A tree whose every answer holds for the moment. */
 export const uncachedView: View = { ...plainView, timeouts: () => neverCached, tellsNames: () => false };
 
-function shown(node: KernfsNode, nodeid: number): Stat {
+/** Of a file that is mapped: beyond the size of a regular one, some programs do not try. */
+const MAPPABLE_SIZE = 2 ** 44;
+
+function shown(devices: CharDevices, node: KernfsNode, nodeid: number): Stat {
   const stat = node.getattr();
   // A listing is read again when its directory has another time.
   if (isDir(node)) return { ...stat, mtime: node.root.now() };
-  return { ...stat, ino: nodeid, mode: S_IFREG | (stat.mode & ~S_IFMT), rdev: 0 };
+  const size = devices.isMappable?.(node) ? MAPPABLE_SIZE : 0;
+  return { ...stat, ino: nodeid, mode: S_IFREG | (stat.mode & ~S_IFMT), rdev: 0, size };
 }
 
 function ioctlReply(reply: Reply, result: number): Reply {
@@ -70,18 +74,18 @@ function writeReply(reply: Reply, count: number): Reply {
   return reply;
 }
 
-function getattr(mount: Mount, { nodeid }: Request): Reply {
-  const reply = newReply(FUSE_ATTR_OUT_SIZE);
-  encodeAttrOut(reply, REPLY_BODY, shown(mount.nodes.get(nodeid), nodeid), neverCached.attr);
-  return reply;
-}
-
 /** @param devices answers for the nodes; @param handles its open files */
 export function charOps(devices: CharDevices, handles: CharHandles): Operations {
   const find = (mount: Mount, request: Request): KernfsNode | undefined => {
     const dir = dirOf(mount, request);
     const name = decodeName(request.message);
     return dir.find(name) ?? (dir.parent ? undefined : devices.find?.(name, request.pid));
+  };
+  const getattr = (mount: Mount, { nodeid }: Request): Reply => {
+    const reply = newReply(FUSE_ATTR_OUT_SIZE);
+    const stat = shown(devices, mount.nodes.get(nodeid), nodeid);
+    encodeAttrOut(reply, REPLY_BODY, stat, neverCached.attr);
+    return reply;
   };
   return {
     ...inodeOps,
@@ -95,7 +99,7 @@ export function charOps(devices: CharDevices, handles: CharHandles): Operations 
       const stays = isDir(node) || devices.isCovered?.(node);
       const nodeid = stays ? mount.nodes.tell(node) : mount.nodes.tellApart(node);
       const reply = newReply(FUSE_ENTRY_OUT_SIZE);
-      encodeEntryOut(reply, REPLY_BODY, nodeid, shown(node, nodeid), neverCached);
+      encodeEntryOut(reply, REPLY_BODY, nodeid, shown(devices, node, nodeid), neverCached);
       return reply;
     },
 

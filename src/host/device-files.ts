@@ -12,6 +12,7 @@ import { KernfsNode } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { andThen, type Sleeps } from '../lib/sleep.js';
 import { DeviceCalls } from '../machine/device-calls.js';
+import { vfioModule } from '../vfio/core.js';
 import type { VfioDevice } from '../vfio/device.js';
 import { VfioDeviceFile } from '../vfio/device-file.js';
 import type { Log } from '../fuse/transport.js';
@@ -74,6 +75,12 @@ export class DeviceFiles implements CharDevices, Remotes {
 
   isCovered(node: KernfsNode): boolean {
     return this.placeholders?.stands(node) ?? false;
+  }
+
+  isMappable(node: KernfsNode): boolean {
+    if (node instanceof NamelessNode) return true;
+    const major = this.machine.loader.exportsOf(vfioModule)?.deviceMajor;
+    return node instanceof DeviceNode && node.devt.major === major;
   }
 
   find(name: string, thread: number): KernfsNode | undefined {

@@ -2,8 +2,8 @@
  * VMs of the machine's own KVM that emulated VFIO files are added to: the kernel's KVM would refuse them, so the request is
  * done here, on the side, and the rest of the VM's devices stay with the kernel.
  *
- * Differs from a kernel: when a VM ends that leaves no VFIO file to be closed, that is noticed the next time that somebody
- * opens or closes one.
+ * Differs from a kernel: that a VM has ended is noticed when somebody opens or closes a file of the model, or looks at its
+ * tree. A VM is known by the descriptor of its VFIO device in the process that named it first.
  * @module
  */
 
@@ -18,6 +18,7 @@ import {
 } from '../uapi/kvm.js';
 import { VfioDeviceFile } from '../vfio/device-file.js';
 import { VfioGroupFile } from '../vfio/group-file.js';
+import type { Machine } from '../machine/machine.js';
 import type { Placeholders } from './placeholders.js';
 import type { HeldProcess } from './held-process.js';
 
@@ -32,9 +33,8 @@ interface Known {
 export class ForeignVms {
   readonly #known = new Map<string, Known>();
 
-  /** @param anyFile whether devices can be added, and groups without a container */
   constructor(
-    readonly anyFile: boolean,
+    readonly machine: Machine,
     readonly placeholders: Placeholders,
   ) {}
 
@@ -53,8 +53,10 @@ export class ForeignVms {
     if (!(file instanceof VfioGroupFile || file instanceof VfioDeviceFile)) return undefined;
     let known = this.#known.get(link);
     if (!known) {
-      known = { vm: new ForeignVm(this.anyFile).get() as ForeignVm, link };
+      const vm = new ForeignVm(`${process.pid}-${fd}`, this.machine.core.profile.kvmVfioFiles);
+      known = { vm: vm.get() as ForeignVm, link };
       this.#known.set(link, known);
+      this.machine.foreignVms.add(vm);
     }
     if (asked.add) known.vm.files.add(file);
     else known.vm.files.delete(file);
@@ -66,6 +68,7 @@ export class ForeignVms {
     for (const [key, { vm, link }] of this.#known) {
       if (isKvmVfio(link)) continue;
       this.#known.delete(key);
+      this.machine.foreignVms.delete(vm);
       vm.files.clear();
       vm.put();
     }

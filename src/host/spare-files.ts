@@ -24,12 +24,9 @@ export interface SpareFile {
   become(file: CharFile): void;
 }
 
-/** What stat(2) says of one: programs do not map a file beyond its size, where it looks like a regular one. */
-const SIZE = 2 ** 44;
-
 /** The node that a spare file is opened by. */
 class SpareNode extends NamelessNode {
-  readonly size = SIZE;
+  readonly size = 0;
   /** The open file, once there is one. */
   slot: Slot | undefined;
 

@@ -11,8 +11,14 @@ export class ForeignVm extends CharFile {
   override readonly name = 'anon_inode:kvm-vm';
   readonly files: KvmVfioFiles;
 
-  /** @param anyFile whether it takes devices, too; before Linux 6.4 there were groups alone */
-  constructor(anyFile: boolean) {
+  /**
+   * @param id the process, and there the descriptor of its VFIO device
+   * @param anyFile whether it takes devices, too; before Linux 6.4 there were groups alone
+   */
+  constructor(
+    readonly id: string,
+    anyFile: boolean,
+  ) {
     super();
     this.files = new KvmVfioFiles(this, anyFile);
   }

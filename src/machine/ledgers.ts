@@ -13,6 +13,8 @@ import type { ModuleLoader } from '../base/loader.js';
 import { iommufdModule } from '../iommu/iommufd.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { kvmModule } from '../kvm/core.js';
+import type { ForeignVm } from '../kvm/foreign.js';
+import type { KvmVfioFiles } from '../kvm/vfio-files.js';
 import { vfioModule } from '../vfio/core.js';
 import type { VfioDevice } from '../vfio/device.js';
 import { VfioDeviceFile } from '../vfio/device-file.js';
@@ -20,11 +22,11 @@ import type { VfioGroupFile } from '../vfio/group-file.js';
 
 const indent = (text: string): string => text.replace(/^(?=.)/gm, '  ');
 
-export function addLedgers(dir: KernfsDir, loader: ModuleLoader): void {
+export function addLedgers(dir: KernfsDir, loader: ModuleLoader, foreign: ReadonlySet<ForeignVm>): void {
   const ledgers: Readonly<Record<string, () => string>> = {
     containers: () => containers(loader),
     ioas: () => ioas(loader),
-    vms: () => vms(loader),
+    vms: () => vms(loader) + [...foreign].map((vm) => vmLedger(vm.id, vm.files)).join(''),
     holders: () => holders(loader),
   };
   for (const [name, show] of Object.entries(ledgers)) debugfsCreateFile(dir, name, { mode: 0o400, show });
@@ -47,12 +49,12 @@ function ioas(loader: ModuleLoader): string {
 }
 
 function vms(loader: ModuleLoader): string {
-  return [...(loader.exportsOf(kvmModule)?.vms ?? [])]
-    .map((vm) => {
-      const files = [...(vm.vfio?.files.keys() ?? [])].map((file) => `  ${nameOf(file)}\n`);
-      return `vm ${vm.id}: ${files.length} files\n${files.join('')}`;
-    })
-    .join('');
+  return [...(loader.exportsOf(kvmModule)?.vms ?? [])].map((vm) => vmLedger(vm.id, vm.vfio?.files)).join('');
+}
+
+function vmLedger(id: string, files?: KvmVfioFiles): string {
+  const lines = [...(files?.keys() ?? [])].map((file) => `  ${nameOf(file)}\n`);
+  return `vm ${id}: ${lines.length} files\n${lines.join('')}`;
 }
 
 function nameOf(file: VfioGroupFile | VfioDeviceFile): string {

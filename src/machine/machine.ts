@@ -29,6 +29,7 @@ import { addFaultFile } from './fault-file.js';
 import type { Fixture } from './fixture.js';
 import { type Hardware, Host, override } from './host.js';
 import { images } from './images.js';
+import type { ForeignVm } from '../kvm/foreign.js';
 import { addLedgers } from './ledgers.js';
 import { modules } from './modules.js';
 import { Namespace } from './namei.js';
@@ -79,6 +80,8 @@ export class Machine {
   readonly faults: FaultRules;
   /** Parents that come and go. */
   readonly hotplug: Hotplug;
+  /** VMs of the KVM of the machine that this program runs on. */
+  readonly foreignVms = new Set<ForeignVm>();
   #pids = FIRST_PID;
   readonly #definitions = new Map<string, ModuleDefinition>();
 
@@ -230,7 +233,7 @@ export class Machine {
     });
     dir.add(logFile(dir.root, this.core.log));
     addAttachFile(dir, this);
-    addLedgers(dir, this.loader);
+    addLedgers(dir, this.loader, this.foreignVms);
     addUeventsFile(dir, this.uevents);
     addFaultFile(dir, this.faults, this.core.log);
     addHotplugFile(dir, this.hotplug);
