@@ -11,6 +11,11 @@ import type { Device } from './device.js';
 export interface UserMemory {
   /** @throws EFAULT when a byte of it is not mapped, or may not be read */
   read(address: bigint, length: number): Buffer;
+  /**
+   * Copies into a buffer that somebody has, as long as that is. What precedes an error is copied.
+   * @throws EFAULT as {@link read}
+   */
+  readInto(address: bigint, target: Buffer): void;
   /** @throws EFAULT when a byte of it is not mapped, or may not be written; nothing is written then */
   write(address: bigint, bytes: Uint8Array): void;
   /**
@@ -19,8 +24,6 @@ export interface UserMemory {
    * @throws EFAULT when a byte of it is not mapped, or may not be read, or not be written where that is asked for
    */
   view?(address: bigint, length: number, write: boolean): Buffer | undefined;
-  /** The same as {@link read}, for who has a buffer and memory that has no view. */
-  readInto?(address: bigint, target: Buffer): void;
   /** The process has ended. */
   readonly gone?: boolean;
   /** Pages that devices hold (`locked_vm`). */

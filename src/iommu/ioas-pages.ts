@@ -133,8 +133,8 @@ export class IoasPages {
   }
 
   /** @throws EFAULT */
-  read(offset: bigint, length: number): Buffer {
-    return this.memory.read(this.address + offset, length);
+  readInto(offset: bigint, target: Buffer): void {
+    this.memory.readInto(this.address + offset, target);
   }
 
   /** @throws EPERM for what was mapped read-only; EFAULT */

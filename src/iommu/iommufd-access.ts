@@ -130,22 +130,20 @@ export class IommufdAccess extends IommufdObject implements Dma, TableUser {
   }
 
   /**
-   * Copies out of user memory (`iommufd_access_rw`).
+   * Copies out of user memory (`iommufd_access_rw`), as far as it comes before an error.
    * @throws EINVAL for no bytes and for a range that is being unmapped; EOVERFLOW beyond the last IOVA
    * @throws ENOENT while not attached, and when not everything is mapped; EPERM for what may not be read; EFAULT
    */
-  dmaRead(iova: bigint, length: number, target?: Buffer): Buffer {
-    const pieces: Buffer[] = [];
+  dmaRead(iova: bigint, length: number, target = Buffer.allocUnsafe(length)): Buffer {
+    let at = 0;
     this.#copy(iova, length, false, (area, from, bytes) => {
-      pieces.push(area.pages.read(area.byteOf(from), bytes));
+      area.pages.readInto(area.byteOf(from), target.subarray(at, at + bytes));
+      at += bytes;
     });
-    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-    if (!target) return bytes;
-    bytes.copy(target);
     return target;
   }
 
-  /** Copies into user memory, as far as it comes before an error. Same errors as {@link dmaRead}. */
+  /** Copies into user memory in the same way. Same errors as {@link dmaRead}. */
   dmaWrite(iova: bigint, bytes: Uint8Array): void {
     let at = 0;
     this.#copy(iova, bytes.length, true, (area, from, length) => {

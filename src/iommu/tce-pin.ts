@@ -119,10 +119,9 @@ export class TceDeviceDma implements Dma {
 
   /** @throws EINVAL where nothing is mapped; EPERM for what may not be read; EFAULT */
   dmaRead(iova: bigint, length: number, target = Buffer.allocUnsafe(length)): Buffer {
-    this.#chunks(iova, length, IOMMU_READ, (vaddr, done, chunk) => {
-      const { memory } = this.iommu;
-      target.set(memory!.view?.(vaddr, chunk, false) ?? memory!.read(vaddr, chunk), done);
-    });
+    this.#chunks(iova, length, IOMMU_READ, (vaddr, done, chunk) =>
+      this.iommu.memory!.readInto(vaddr, target.subarray(done, done + chunk)),
+    );
     return target;
   }
 

@@ -10,7 +10,7 @@ import { type Dma, IOMMU_READ, IOMMU_WRITE, type PinnedPage } from './backend.js
 import type { Type1Iommu } from './type1.js';
 import { type Type1Dma, u64 } from './type1-dma.js';
 import { markDirty } from './type1-dirty.js';
-import { PAGE_SIZE, PAGE_SIZE_64, pinUserPage, readUserInto, ViewedPage } from './user-page.js';
+import { PAGE_SIZE, PAGE_SIZE_64, pinUserPage, ViewedPage } from './user-page.js';
 
 const fail = (errno: number): never => {
   throw new KernelError(errno);
@@ -132,7 +132,7 @@ export class Type1DeviceDma implements Dma {
    */
   dmaRead(iova: bigint, length: number, target = Buffer.allocUnsafe(length)): Buffer {
     this.#chunks(iova, length, IOMMU_READ, (dma, vaddr, done, chunk) => {
-      readUserInto(dma.memory, vaddr, target.subarray(done, done + chunk));
+      dma.memory.readInto(vaddr, target.subarray(done, done + chunk));
     });
     return target;
   }

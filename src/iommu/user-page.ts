@@ -25,17 +25,6 @@ export function pinUserPage(memory: UserMemory, address: bigint, write: boolean)
   return new RemotePage(memory, address);
 }
 
-/**
- * Copies out of user memory, once.
- * @throws EFAULT when a byte of it is not mapped, or may not be read
- */
-export function readUserInto(memory: UserMemory, address: bigint, target: Buffer): void {
-  const view = memory.view?.(address, target.length, false);
-  if (view) view.copy(target);
-  else if (memory.readInto) memory.readInto(address, target);
-  else target.set(memory.read(address, target.length));
-}
-
 /** Memory that can be reached, and where the page is in it. */
 export class ViewedPage implements PinnedPage {
   constructor(

@@ -85,8 +85,12 @@ export class ProcessMemory implements UserMemory {
 
   read(address: bigint, length: number): Buffer {
     const bytes = Buffer.allocUnsafe(length);
-    this.#walk(address, length, PROT_READ, (piece, at) => piece.copy(bytes, at));
+    this.readInto(address, bytes);
     return bytes;
+  }
+
+  readInto(address: bigint, target: Buffer): void {
+    this.#walk(address, target.length, PROT_READ, (piece, at) => piece.copy(target, at));
   }
 
   write(address: bigint, bytes: Uint8Array): void {
