@@ -14,6 +14,7 @@
 import { close, read, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import createDebug from 'debug';
+import { Views } from '../lib/views.js';
 import { FUSE_MIN_READ_BUFFER } from '../uapi/fuse.js';
 
 const debug = createDebug('mdevfs:fuse');
@@ -55,9 +56,6 @@ const LONGEST_LOOK = 0.1;
 
 /** Room for the longest request, a SETXATTR with a value of 64 KiB. */
 const BUFFER_SIZE = Math.max(FUSE_MIN_READ_BUFFER, 128 * 1024);
-
-/** Longer requests are rare. */
-const LONGEST_VIEW = 1024;
 
 interface PipeHandle {
   open(fd: number): number | undefined;
@@ -113,30 +111,14 @@ function send(fd: number, message: Buffer): void {
   }
 }
 
-/** The beginnings of one buffer. Most requests are as long as another was before, and making a view takes a while. */
-class Views {
-  readonly #bySize: Buffer[] = [];
-
-  of(buffer: Buffer, size: number): Buffer {
-    if (size > LONGEST_VIEW) return buffer.subarray(0, size);
-    const known = this.#bySize[size];
-    if (known) return known;
-    const view = buffer.subarray(0, size);
-    this.#bySize[size] = view;
-    return view;
-  }
-}
-
 class PipeDevice implements FuseDevice {
   readonly #fd: number;
   readonly #release: () => Promise<void>;
   readonly #calls: DirectCalls | undefined;
   #socket: Socket | undefined;
-  readonly #views = new Views();
   #take: ((message: Buffer) => void) | undefined;
   /** For {@link catchUp}, while another device's request is being handled. */
-  readonly #late = new Views();
-  #buffer: Buffer | undefined;
+  #late: Views | undefined;
   #closed = false;
 
   constructor(fd: number, release: () => Promise<void>, calls?: DirectCalls) {
@@ -153,11 +135,13 @@ class PipeDevice implements FuseDevice {
       handle.open(this.#fd);
       const closeHandle = handle.close.bind(handle);
       handle.close = (done) => void this.#release().finally(() => closeHandle(done));
+      // Most requests are as long as another was before.
+      const views = new Views(Buffer.allocUnsafe(BUFFER_SIZE));
       const onread = {
-        buffer: Buffer.allocUnsafe(BUFFER_SIZE),
-        callback: (size: number, buffer: Uint8Array): boolean => {
-          take(this.#views.of(buffer as Buffer, size));
-          if (this.#calls) this.#drain(this.#calls, buffer as Buffer, take);
+        buffer: views.buffer,
+        callback: (size: number): boolean => {
+          take(views.of(size));
+          if (this.#calls) this.#drain(this.#calls, views, take);
           return true;
         },
       };
@@ -177,22 +161,22 @@ class PipeDevice implements FuseDevice {
   }
 
   /** Takes what comes in while and shortly after the last request is answered. */
-  #drain(calls: DirectCalls, buffer: Buffer, take: (message: Buffer) => void): void {
+  #drain(calls: DirectCalls, views: Views, take: (message: Buffer) => void): void {
     for (let taken = 1; taken < DRAINED_AT_ONCE && !this.#closed; taken++) {
-      const size = this.#look(calls, buffer);
+      const size = this.#look(calls, views.buffer);
       // Nothing is there, or the mount is not; the event loop hears of that.
       if (size <= 0) return;
-      take(this.#views.of(buffer, size));
+      take(views.of(size));
     }
   }
 
   catchUp(): void {
     if (!this.#calls || !this.#take) return;
-    this.#buffer ??= Buffer.allocUnsafe(BUFFER_SIZE);
+    this.#late ??= new Views(Buffer.allocUnsafe(BUFFER_SIZE));
     while (!this.#closed) {
-      const size = this.#calls.read(this.#fd, this.#buffer, BUFFER_SIZE);
+      const size = this.#calls.read(this.#fd, this.#late.buffer, BUFFER_SIZE);
       if (size <= 0) return;
-      this.#take(this.#late.of(this.#buffer, size));
+      this.#take(this.#late.of(size));
     }
   }
 

@@ -44,6 +44,7 @@ export type NamelessNodes = Required<Pick<CharDevices, 'find'>>;
 export class DeviceFiles implements CharDevices, Remotes {
   readonly vm: ProcessVm;
   readonly pidfds: PidfdCalls;
+  readonly write: NativeCalls['direct']['write'];
   readonly memories = new ProcessMemories();
   readonly calls: DeviceCalls;
   /** Open files by the number of their inode; who opened one that has a name may open it in another way, too. */
@@ -63,6 +64,7 @@ export class DeviceFiles implements CharDevices, Remotes {
   ) {
     this.vm = new ProcessVm(native);
     this.pidfds = new PidfdCalls(native);
+    this.write = native.direct.write;
     this.calls = new DeviceCalls(machine.core, machine.namespace);
   }
 

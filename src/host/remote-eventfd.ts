@@ -3,26 +3,26 @@
  * @module
  */
 
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { Eventfd } from '../base/eventfd.js';
+import type { DirectCalls } from '../fuse/device.js';
 
 const ONE = Buffer.from(new BigUint64Array([1n]).buffer);
 
 export class RemoteEventfd extends Eventfd {
   readonly #fd: number;
+  readonly #write: DirectCalls['write'];
 
   /** @param fd ours to close */
-  constructor(fd: number) {
+  constructor(fd: number, write: DirectCalls['write']) {
     super();
     this.#fd = fd;
+    this.#write = write;
   }
 
+  /** What fails with EAGAIN is a counter at its end, whose reader has enough to do. */
   override signal(): void {
-    try {
-      writeSync(this.#fd, ONE);
-    } catch {
-      // EAGAIN: it is at its end, and its reader has enough to do.
-    }
+    this.#write(this.#fd, ONE, ONE.length);
   }
 
   protected override release(): void {

@@ -9,6 +9,7 @@
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { Caller, CharFile, UserMemory, UserPointer } from '../base/file.js';
+import type { DirectCalls } from '../fuse/device.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { type LockLimits, ProcessMemory } from './process-memory.js';
 import type { PidfdCalls } from './pidfd.js';
@@ -19,6 +20,7 @@ import { RemoteEventfd } from './remote-eventfd.js';
 export interface Remotes {
   readonly vm: ProcessVm;
   readonly pidfds: PidfdCalls;
+  readonly write: DirectCalls['write'];
   /** Open files of the mount by the number of their inode. */
   fileOf(ino: number, pid: number): CharFile | undefined;
   readonly memories: ProcessMemories;
@@ -74,16 +76,18 @@ export class RemoteProcess implements Caller {
   /** The argument of an ioctl. */
   pointer(argument: bigint): UserPointer {
     const { remotes, thread } = this;
+    const value = Number(argument);
     return {
-      value: Number(argument),
-      read: (length, offset = 0) => remotes.vm.read(thread, argument + BigInt(offset), length),
-      write: (bytes, offset = 0) => remotes.vm.write(thread, argument + BigInt(offset), bytes),
+      value,
+      read: (length, offset = 0) => remotes.vm.read(thread, value + offset, length),
+      write: (bytes, offset = 0) => remotes.vm.write(thread, value + offset, bytes),
     };
   }
 
   fget(fd: number): CharFile | undefined {
     const { ino, link } = this.describe(fd);
-    if (link === 'anon_inode:[eventfd]') return this.#borrow(new RemoteEventfd(this.#dup(fd)));
+    if (link === 'anon_inode:[eventfd]')
+      return this.#borrow(new RemoteEventfd(this.#dup(fd), this.remotes.write));
     return link.startsWith('/') ? this.remotes.fileOf(ino, this.pid) : undefined;
   }
 
@@ -113,8 +117,7 @@ export class RemoteProcess implements Caller {
 
   /** The call is answered. */
   end(): void {
-    for (const file of this.#borrowed) file.put();
-    this.#borrowed.length = 0;
+    for (let file = this.#borrowed.pop(); file; file = this.#borrowed.pop()) file.put();
   }
 
   #borrow(file: CharFile): CharFile {

@@ -52,6 +52,7 @@ export class DeviceCalls {
   /** @throws EINVAL for a device that cannot be written */
   write(file: OpenFile, device: CharFile, data: Uint8Array, offset: number): Sleeps<number> {
     const fault = this.#faultOf(file, device, { operation: 'write' });
+    if (!fault) return device.write?.(data, offset) ?? einval();
     const bytes = data.subarray(0, shortened(fault, data.length));
     return struck(fault, () => device.write?.(bytes, offset) ?? einval());
   }

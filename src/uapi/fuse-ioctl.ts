@@ -6,12 +6,12 @@
  * @module
  */
 
+import { getU64 } from '../lib/u64.js';
 import { FUSE_IN_HEADER_SIZE } from './fuse.js';
 
 export const FUSE_IOCTL_OUT_SIZE = 16;
 
 const BODY = FUSE_IN_HEADER_SIZE;
-const TWO32 = 0x1_0000_0000;
 
 export interface FuseIoctlIn {
   fh: number;
@@ -22,7 +22,7 @@ export interface FuseIoctlIn {
 
 export function decodeIoctlIn(b: Buffer): FuseIoctlIn {
   return {
-    fh: b.readUInt32LE(BODY) + b.readUInt32LE(BODY + 4) * TWO32,
+    fh: getU64(b, BODY),
     command: b.readUInt32LE(BODY + 12),
     argument: b.readBigUInt64LE(BODY + 16),
   };
@@ -30,6 +30,8 @@ export function decodeIoctlIn(b: Buffer): FuseIoctlIn {
 
 /** @param result what ioctl(2) returns */
 export function encodeIoctlOut(b: Buffer, at: number, result: number): void {
-  b.fill(0, at, at + FUSE_IOCTL_OUT_SIZE);
   b.writeInt32LE(result, at);
+  b.writeUInt32LE(0, at + 4);
+  b.writeUInt32LE(0, at + 8);
+  b.writeUInt32LE(0, at + 12);
 }

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { getU64, putU64 } from '../lib/u64.js';
+
 export const FUSE_KERNEL_VERSION = 7;
 /** The newest minor version whose messages are understood here. */
 export const FUSE_KERNEL_MINOR_VERSION = 42;
@@ -137,15 +139,6 @@ const FUSE_WRITE_IN_SIZE = 40;
 const FUSE_SETXATTR_IN_SIZE = 8;
 
 const TWO32 = 0x1_0000_0000;
-
-function getU64(b: Buffer, at: number): number {
-  return b.readUInt32LE(at) + b.readUInt32LE(at + 4) * TWO32;
-}
-
-function putU64(b: Buffer, at: number, value: number): void {
-  b.writeUInt32LE(value % TWO32, at);
-  b.writeUInt32LE(Math.floor(value / TWO32), at + 4);
-}
 
 /** The NUL-terminated string at `at`, and where the next one begins. */
 function getString(b: Buffer, at: number): [text: string, next: number] {

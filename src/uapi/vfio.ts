@@ -4,6 +4,8 @@
  * @module
  */
 
+import { getU64, putU64 } from '../lib/u64.js';
+
 const request = (n: number) => 0x3b64 + n;
 
 export const VFIO_API_VERSION = 0;
@@ -48,7 +50,7 @@ export interface DeviceInfo {
 
 /** The fields after argsz. */
 export function encodeDeviceInfo({ flags, numRegions, numIrqs }: DeviceInfo): Buffer {
-  const bytes = Buffer.alloc(12);
+  const bytes = Buffer.allocUnsafe(12);
   bytes.writeUInt32LE(flags, 0);
   bytes.writeUInt32LE(numRegions, 4);
   bytes.writeUInt32LE(numIrqs, 8);
@@ -77,19 +79,22 @@ export function decodeRegionInfo(bytes: Buffer): RegionInfo {
     flags: bytes.readUInt32LE(4),
     index: bytes.readUInt32LE(8),
     capOffset: bytes.readUInt32LE(12),
-    size: Number(bytes.readBigUInt64LE(16)),
-    offset: Number(bytes.readBigUInt64LE(24)),
+    size: getU64(bytes, 16),
+    offset: getU64(bytes, 24),
   };
 }
 
-export function encodeRegionInfo(info: RegionInfo): Buffer {
-  const bytes = Buffer.alloc(REGION_INFO_SIZE);
+/** @param bytes where to; new ones otherwise */
+export function encodeRegionInfo(
+  info: RegionInfo,
+  bytes: Buffer = Buffer.allocUnsafe(REGION_INFO_SIZE),
+): Buffer {
   bytes.writeUInt32LE(info.argsz, 0);
   bytes.writeUInt32LE(info.flags, 4);
   bytes.writeUInt32LE(info.index, 8);
   bytes.writeUInt32LE(info.capOffset, 12);
-  bytes.writeBigUInt64LE(BigInt(info.size), 16);
-  bytes.writeBigUInt64LE(BigInt(info.offset), 24);
+  putU64(bytes, 16, info.size);
+  putU64(bytes, 24, info.offset);
   return bytes;
 }
 

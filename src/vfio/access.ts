@@ -21,7 +21,7 @@ export function readPieces(
   offset: number,
   read: (offset: number, size: 1 | 2 | 4) => number,
 ): Uint8Array {
-  const bytes = Buffer.alloc(length);
+  const bytes = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
     const size = pieceAt(offset + done, length - done);
     bytes.writeUIntLE(read(offset + done, size), done, size);
@@ -40,7 +40,7 @@ export function writePieces(
   offset: number,
   write: (offset: number, value: number, size: 1 | 2 | 4) => void,
 ): number {
-  const from = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const from = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let done = 0; done < from.length; ) {
     const size = pieceAt(offset + done, from.length - done);
     write(offset + done, from.readUIntLE(done, size), size);

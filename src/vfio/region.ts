@@ -49,20 +49,21 @@ export function getDeviceInfo(arg: UserPointer, info: DeviceInfo, told?: () => v
  * @param largest the largest argsz that the device accepts
  */
 export function getRegionInfo(arg: UserPointer, find: (index: number) => Region, largest = Infinity): number {
-  const asked = decodeRegionInfo(arg.read(REGION_INFO_SIZE));
+  const bytes = arg.read(REGION_INFO_SIZE);
+  const asked = decodeRegionInfo(bytes);
   if (asked.argsz < REGION_INFO_SIZE || asked.argsz > largest) throw new KernelError(Errno.EINVAL);
-  const { capability, ...region } = find(asked.index);
+  const { flags, size, offset, capability } = find(asked.index);
   // Without capabilities, where they would begin is left as the caller had it.
-  const info = { ...region, index: asked.index, argsz: asked.argsz, capOffset: asked.capOffset };
+  const info = { argsz: asked.argsz, flags, index: asked.index, capOffset: asked.capOffset, size, offset };
   if (!capability) {
-    arg.write(encodeRegionInfo(info));
+    arg.write(encodeRegionInfo(info, bytes));
     return 0;
   }
   // The chain follows the structure. A caller with too little room learns how much is needed, and gets what fits.
   info.flags |= VFIO_REGION_INFO_FLAG_CAPS;
   info.argsz = REGION_INFO_SIZE + capability.length;
   info.capOffset = REGION_INFO_SIZE;
-  arg.write(encodeRegionInfo(info));
+  arg.write(encodeRegionInfo(info, bytes));
   arg.write(capability.subarray(0, Math.max(asked.argsz - REGION_INFO_SIZE, 0)), REGION_INFO_SIZE);
   return 0;
 }
