@@ -21,11 +21,13 @@ import {
   decodeOpenIn,
   decodePollIn,
   decodeReadIn,
+  decodeSetattrIn,
   decodeWriteIn,
   encodeAttrOut,
   encodeEntryOut,
   encodeOpenOut,
   encodeU32Out,
+  FATTR_SIZE,
   FOPEN_DIRECT_IO,
   FOPEN_PARALLEL_DIRECT_WRITES,
   FOPEN_PASSTHROUGH,
@@ -105,7 +107,10 @@ export function charOps(devices: CharDevices, handles: CharHandles): Operations 
 
     [FuseOp.GETATTR]: getattr,
 
+    // What is no regular file has no size to be set. Opening with O_TRUNC does not come here.
     [FuseOp.SETATTR](mount, request) {
+      const { valid } = decodeSetattrIn(request.message);
+      if (valid & FATTR_SIZE && !isDir(mount.nodes.get(request.nodeid))) throw new KernelError(Errno.EINVAL);
       inodeOps[FuseOp.SETATTR]!(mount, request);
       return getattr(mount, request);
     },
