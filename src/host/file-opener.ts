@@ -26,18 +26,24 @@ const FILE_FD = 4;
  * then the page of a backing file is in memory, so that nobody waits for this program while he holds its lock, and the
  * kernel has learned that closing asks nobody.
  */
-const script = (dir: string, redirection: string): string => `
+const readScript = (dir: string): string => `
 while read -r name; do
   file="${dir}/$name"
   { read -r text; } <"$file"
-  { echo open; read -r taken; } ${FILE_FD}${redirection}"$file" || echo absent
+  { echo open; read -r taken; } ${FILE_FD}<"$file" || echo absent
+done`;
+
+/** Says also when it has closed the file. */
+const writeScript = (dir: string): string => `
+while read -r name; do
+  { echo open; read -r taken; } ${FILE_FD}<>"${dir}/$name" && echo closed || echo absent
 done`;
 
 /** Where the files are, and what for they are opened. */
 export interface OpenerOptions {
   /** A directory: its path, or a descriptor that stays open until {@link FileOpener.close}. */
   readonly dir: string | number;
-  /** Whether to open for writing too. */
+  /** Whether to open for writing too. Then nobody else has the file open when it is handed out. */
   readonly write?: boolean;
 }
 
@@ -100,13 +106,14 @@ export class FileOpener {
       return this.#pidfds.take(pidfd, FILE_FD);
     } finally {
       child.stdin!.write('\n');
+      if (this.#options.write) await answerOf(child);
     }
   }
 
   #start(): Shell {
     const { dir, write = false } = this.#options;
     const path = typeof dir === 'string' ? dir : `/proc/self/fd/${DIR_FD}`;
-    const child = spawn('/bin/sh', ['-c', script(path, write ? '<>' : '<')], {
+    const child = spawn('/bin/sh', ['-c', write ? writeScript(path) : readScript(path)], {
       cwd: '/',
       env: {},
       // In a session of its own: what a terminal tells the daemon is not for it.
