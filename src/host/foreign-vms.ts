@@ -2,12 +2,12 @@
  * VMs of the machine's own KVM that emulated VFIO files are added to: the kernel's KVM would refuse them, so the request is
  * done here, on the side, and the rest of the VM's devices stay with the kernel.
  *
- * Differs from a kernel: that a VM has ended is noticed when somebody opens or closes a file of the model, or looks at its
- * tree. A VM is known by the descriptor of its VFIO device in the process that named it first.
+ * Differs from a kernel: that a VM has let go of its files is noticed when somebody opens or closes one or writes to the
+ * tree, and otherwise a moment later.
  * @module
  */
 
-import { readlinkSync } from 'node:fs';
+import { closeSync, readlinkSync } from 'node:fs';
 import { KernelError } from '../lib/errno.js';
 import { ForeignVm } from '../kvm/foreign.js';
 import {
@@ -19,24 +19,29 @@ import {
 import { VfioDeviceFile } from '../vfio/device-file.js';
 import { VfioGroupFile } from '../vfio/group-file.js';
 import type { Machine } from '../machine/machine.js';
-import type { Placeholders } from './placeholders.js';
 import type { HeldProcess } from './held-process.js';
+import type { NativeCalls } from './native.js';
+import { OpenMarks } from './open-mark.js';
+import type { Placeholders } from './placeholders.js';
 
 const KVM_VFIO = 'anon_inode:kvm-vfio';
 
-interface Known {
-  readonly vm: ForeignVm;
-  /** Where /proc shows the VM's VFIO device. */
-  readonly link: string;
-}
+/** Milliseconds. Somebody may be waiting for a file that only a VM holds. */
+const SWEEP_INTERVAL = 200;
 
 export class ForeignVms {
-  readonly #known = new Map<string, Known>();
+  /** By the mark of the VM's VFIO device. */
+  readonly #known = new Map<number, ForeignVm>();
+  readonly #marks: OpenMarks;
+  #sweeping: NodeJS.Timeout | undefined;
 
   constructor(
     readonly machine: Machine,
     readonly placeholders: Placeholders,
-  ) {}
+    calls: NativeCalls,
+  ) {
+    this.#marks = new OpenMarks(calls);
+  }
 
   /**
    * KVM_SET_DEVICE_ATTR.
@@ -51,27 +56,41 @@ export class ForeignVms {
     if (!asked) return undefined;
     const file = process.fget(asked.fd) ?? (await this.placeholders.replace(process, asked.fd))?.device;
     if (!(file instanceof VfioGroupFile || file instanceof VfioDeviceFile)) return undefined;
-    let known = this.#known.get(link);
-    if (!known) {
-      const vm = new ForeignVm(`${process.pid}-${fd}`, this.machine.core.profile.kvmVfioFiles);
-      known = { vm: vm.get() as ForeignVm, link };
-      this.#known.set(link, known);
-      this.machine.foreignVms.add(vm);
-    }
-    if (asked.add) known.vm.files.add(file);
-    else known.vm.files.delete(file);
+    const vm = this.#vmOf(process, fd);
+    if (asked.add) vm.files.add(file);
+    else vm.files.delete(file);
     return 0;
+  }
+
+  #vmOf(process: HeldProcess, fd: number): ForeignVm {
+    const copy = process.dup(fd);
+    try {
+      for (const [mark, vm] of this.#known) if (this.#marks.has(copy, mark)) return vm;
+      const vm = new ForeignVm(
+        `${process.pid}-${fd}`,
+        this.machine.core.profile.kvmVfioFiles,
+      ).get() as ForeignVm;
+      this.machine.foreignVms.add(vm);
+      this.#known.set(this.#marks.add(copy), vm);
+      this.#sweeping ??= setInterval(() => this.sweep(), SWEEP_INTERVAL).unref();
+      return vm;
+    } finally {
+      closeSync(copy);
+    }
   }
 
   /** Has VMs that have ended let go of their files. */
   sweep(): void {
-    for (const [key, { vm, link }] of this.#known) {
-      if (isKvmVfio(link)) continue;
-      this.#known.delete(key);
+    for (const [mark, vm] of this.#known) {
+      if (this.#marks.isOpen(mark)) continue;
+      this.#known.delete(mark);
       this.machine.foreignVms.delete(vm);
       vm.files.clear();
       vm.put();
     }
+    if (this.#known.size > 0) return;
+    clearInterval(this.#sweeping);
+    this.#sweeping = undefined;
   }
 }
 

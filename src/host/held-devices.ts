@@ -31,7 +31,7 @@ export function answerHeldCalls(
   files.nameless = spares;
   const placeholders = new Placeholders(files, spares, announce);
   files.placeholders = placeholders;
-  const vms = new ForeignVms(files.machine, placeholders);
+  const vms = new ForeignVms(files.machine, placeholders, native);
   files.vms = vms;
   const asked = { files, spares, vms, placeholders, locked: new LockedMemory(native) };
   const answering = new SeccompListener(native, receiveFd(native, socket), asked, log);

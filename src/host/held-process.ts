@@ -71,6 +71,17 @@ export class HeldProcess extends RemoteProcess {
     return file;
   }
 
+  override dup(fd: number): number {
+    const copy = super.dup(fd);
+    try {
+      this.calls.assertHeld(this.notif.id);
+      return copy;
+    } catch (error) {
+      closeSync(copy);
+      throw error;
+    }
+  }
+
   /** @throws ENFILE when no file is ready; ENOENT when the thread is gone; EMFILE */
   override install(file: CharFile): number {
     return this.#give(file);

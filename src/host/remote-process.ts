@@ -87,7 +87,7 @@ export class RemoteProcess implements Caller {
   fget(fd: number): CharFile | undefined {
     const { ino, link } = this.describe(fd);
     if (link === 'anon_inode:[eventfd]')
-      return this.#borrow(new RemoteEventfd(this.#dup(fd), this.remotes.write));
+      return this.#borrow(new RemoteEventfd(this.dup(fd), this.remotes.write));
     return link.startsWith('/') ? this.remotes.fileOf(ino, this.pid) : undefined;
   }
 
@@ -125,8 +125,11 @@ export class RemoteProcess implements Caller {
     return file;
   }
 
-  /** @throws EBADF */
-  #dup(fd: number): number {
+  /**
+   * A copy of a descriptor, the caller's to close.
+   * @throws EBADF
+   */
+  dup(fd: number): number {
     return this.remotes.pidfds.getfd(this.pid, fd);
   }
 }
