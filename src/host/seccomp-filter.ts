@@ -8,8 +8,13 @@
  */
 
 import { arch } from 'node:process';
+import { IOMMU_FAULT_QUEUE_ALLOC } from '../uapi/iommufd.js';
 import { KVM_SET_DEVICE_ATTR } from '../uapi/kvm.js';
-import { VFIO_DEVICE_BIND_IOMMUFD, VFIO_GROUP_GET_DEVICE_FD } from '../uapi/vfio.js';
+import {
+  VFIO_DEVICE_BIND_IOMMUFD,
+  VFIO_DEVICE_GET_GFX_DMABUF,
+  VFIO_GROUP_GET_DEVICE_FD,
+} from '../uapi/vfio.js';
 import { VFIO_DEVICE_FEATURE } from '../uapi/vfio-feature.js';
 import type { NativeCalls } from './native.js';
 
@@ -34,7 +39,14 @@ export const RLIMIT_SIZE = 16;
 export const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 
 /** Requests that are held. */
-const HELD = [VFIO_GROUP_GET_DEVICE_FD, VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_FEATURE, KVM_SET_DEVICE_ATTR];
+const HELD = [
+  VFIO_GROUP_GET_DEVICE_FD,
+  VFIO_DEVICE_BIND_IOMMUFD,
+  VFIO_DEVICE_FEATURE,
+  VFIO_DEVICE_GET_GFX_DMABUF,
+  IOMMU_FAULT_QUEUE_ALLOC,
+  KVM_SET_DEVICE_ATTR,
+];
 
 // linux/bpf_common.h, linux/seccomp.h
 const LOAD = 0x20;

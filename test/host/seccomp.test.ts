@@ -35,7 +35,7 @@ function run(program: Buffer, nr: number, args: readonly bigint[], audit = X64.a
 t.test('the filter holds the calls that FUSE cannot answer, and no others', async (t) => {
   const program = assemble(heldProgram(X64, true));
   const ioctl = (request: bigint) => run(program, X64.ioctl, [3n, request, 0x1000n]);
-  for (const request of [0x3b6an, 0x3b75n, 0x3b76n, 0x4018aee1n])
+  for (const request of [0x3b6an, 0x3b73n, 0x3b75n, 0x3b76n, 0x3b8en, 0x4018aee1n])
     t.equal(ioctl(request), NOTIFY, request.toString(16));
   // The kernel takes a request for 32 bits.
   t.equal(ioctl(0xdead_0000_3b6an), NOTIFY);
