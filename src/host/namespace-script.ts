@@ -46,6 +46,8 @@ export const places = {
   devices: '/run/mdevfs/devices',
   /** Is there when nodes of VFIO devices have placeholders. */
   placeholders: '/run/mdevfs/placeholders',
+  /** Those placeholders, where the kernel lets them be made: elsewhere everybody may open one. */
+  nodes: '/run/mdevfs/nodes',
   /** What is to be changed in it, and that it is, as FIFOs. */
   request: '/run/mdevfs/request',
   answer: '/run/mdevfs/answer',
@@ -151,8 +153,15 @@ show() {
 for name in ${shownInDev.join(' ')}; do
   show $name
 done
+cover() {
+  node="${places.nodes}/\${1##*/}"
+  mkdir -p ${places.nodes}
+  rm -f "$node"
+  mknod -m 600 "$node" c 1 3 2>/dev/null || node=/dev/null
+  mount -n --bind "$node" "/dev/$1"
+}
 for node in /dev/vfio/devices/*; do
-  [ -e ${places.placeholders} ] && [ -e "$node" ] && mount -n --bind /dev/null "$node"
+  [ -e ${places.placeholders} ] && [ -e "$node" ] && cover "\${node#/dev/}"
 done
 (
   trap '' INT QUIT HUP TERM USR1 USR2
@@ -169,7 +178,7 @@ done
     case $what in
       placed) mkdir -p "$there" && mount -n --rbind "${places.model}$path" "/sys$path" ;;
       dev) show "$path" ;;
-      null) mount -n --bind /dev/null "/dev/$path" ;;
+      null) cover "$path" ;;
       gone) umount -n -l "/sys$path" && rmdir "$there" ;;
     esac
     echo

@@ -1,7 +1,7 @@
 /**
  * Stand-ins for the nodes of VFIO devices below /dev/vfio/devices. Whoever opens one looks whether it is a character
- * device with the number that sysfs tells, and a file of FUSE cannot be one. So /dev/null is mounted on each, and sysfs
- * tells its number. An open one is replaced by the device at the first request that means a VFIO device.
+ * device with the number that sysfs tells, and a file of FUSE cannot be one. So a node like /dev/null is mounted on each,
+ * and sysfs tells its number. An open one is replaced by the device at the first request that means a VFIO device.
  *
  * Differs from a kernel: until then the device is not in use, and what is done with the descriptor other than requests is
  * done with /dev/null.
