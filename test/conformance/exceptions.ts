@@ -6,6 +6,7 @@
  */
 
 import type { Outcome } from './compare.js';
+import { runExceptions } from './exceptions-run.js';
 import { type Transport, transports } from './host.js';
 import type { SnapshotNode, Step } from './recording.js';
 
@@ -20,9 +21,14 @@ export interface StepContext {
   withoutDev: boolean;
   /** Whether a PCI function was to be taken from its driver or given to one that is not there. */
   withoutDriver: boolean;
+  /** Whether the case has memory of a device mapped. */
+  mapped: boolean;
+  /** Whether a node of a VFIO device is open that was not bound, and whether the step is about it. */
+  unbound: 'this file' | 'another file' | undefined;
 }
 
 const process: readonly Transport[] = ['process'];
+const notMounted: readonly Transport[] = ['process', 'run'];
 const mount: readonly Transport[] = ['mount', 'direct', 'fuse-native'];
 
 /** Whether a step is about a device file. */
@@ -71,7 +77,7 @@ const machineExceptions: readonly StepException[] = [
   {
     reason:
       'the machine has no e1000e and no vfio-pci, and nothing follows from a PCI function that has no driver',
-    over: process,
+    over: notMounted,
     matches: (step, _got, { withoutDriver }) => withoutDriver || namesPciDriver(step),
   },
   {
@@ -90,8 +96,8 @@ const machineExceptions: readonly StepException[] = [
     matches: ({ op, args }) => op === 'getcwd' || (args as { path?: unknown } | null)?.path === '.',
   },
   {
-    reason: 'no signals are sent in process: the kernel logs who is interrupted in its wait for a device',
-    over: process,
+    reason: 'who is interrupted in the wait for a device is not logged, and in process no signals are sent',
+    over: notMounted,
     matches: ({ op, lines }) =>
       op === 'note' && JSON.stringify(lines ?? []).includes('blocked until device is released'),
   },
@@ -204,6 +210,7 @@ export const stepExceptions: readonly StepException[] = [
   ...fuseExceptions,
   ...cachingExceptions,
   ...libfuseExceptions,
+  ...runExceptions,
 ];
 
 /** The rule that excuses a step's difference, if there is one. */

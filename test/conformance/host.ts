@@ -16,7 +16,7 @@ export interface Host {
   takeLog(): string[] | undefined;
 }
 
-/** In process, mounted as usual, mounted without passthrough, mounted by way of libfuse. */
-export const transports = ['process', 'mount', 'direct', 'fuse-native'] as const;
+/** In process, mounted as usual, mounted without passthrough, mounted by way of libfuse, under `mdevfs run`. */
+export const transports = ['process', 'mount', 'direct', 'fuse-native', 'run'] as const;
 export type Transport = (typeof transports)[number];
-export type MountTransport = Exclude<Transport, 'process'>;
+export type MountTransport = Exclude<Transport, 'process' | 'run'>;

@@ -1,5 +1,5 @@
 /**
- * `npm run conformance -- [DIR] [--over process|mount|direct|fuse-native] [--only PATTERN] [--verbose]
+ * `npm run conformance -- [DIR] [--over process|mount|direct|fuse-native|run] [--only PATTERN] [--verbose]
  * [--max-mismatches N]`: replays recordings of a real kernel and exits with 1 when anything differs that is
  * not a documented exception.
  * @module
@@ -8,8 +8,9 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { ProcessBench } from './bench.js';
+import { type Bench, ProcessBench } from './bench.js';
 import { type Transport, transports } from './host.js';
+import { RunBench } from './devices.js';
 import { MountBench } from './mount.js';
 import { replay } from './replay.js';
 import { Report } from './report.js';
@@ -19,6 +20,11 @@ const ORACLE = fileURLToPath(new URL('../../../test/data/oracle/', import.meta.u
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number');
   return Number(text);
+}
+
+function benchOf(over: Transport): Bench {
+  if (over === 'process') return new ProcessBench();
+  return over === 'run' ? new RunBench() : new MountBench(over);
 }
 
 interface Options {
@@ -38,7 +44,7 @@ const program = new Command('conformance')
   .action(async (dir: string, options: Options) => {
     if (!existsSync(dir)) program.error(`${dir}: no such folder`);
     const { over, only, verbose, maxMismatches } = options;
-    const bench = over === 'process' ? new ProcessBench() : new MountBench(over);
+    const bench = benchOf(over);
     const report = new Report(over, { verbose, maxMismatches, print: (line) => console.log(line) });
     const stop = (): void => {
       void bench.close().then(() => process.exit(130));

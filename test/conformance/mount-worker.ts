@@ -6,18 +6,11 @@
  */
 
 import { walkFamily } from './bench.js';
-import type { Family } from './family.js';
 import type { Transport } from './host.js';
 import { libc } from './libc/libc.js';
 import { mountHost, reset } from './mount-host.js';
-import type { Case, RecordingFile } from './recording.js';
 import { replayCase } from './steps.js';
-
-export type Task =
-  | { id: number; do: 'case'; recording: Case; modules: readonly string[] }
-  | { id: number; do: 'family'; family: Omit<Family, 'states'>; states: [number, RecordingFile][] };
-
-export type Answer = { id: number; result: unknown } | { id: number; failed: string };
+import { answerTasks, type Task } from './worker-process.js';
 
 const [directory, over] = process.argv.slice(2) as [string, Transport];
 const sys = libc(directory);
@@ -30,14 +23,4 @@ async function work(task: Task): Promise<unknown> {
   return replayCase(system, task.recording);
 }
 
-process.on('message', (task: Task) => {
-  work(task).then(
-    (result) => process.send?.({ id: task.id, result } satisfies Answer),
-    (error: unknown) =>
-      process.send?.({
-        id: task.id,
-        failed: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      } satisfies Answer),
-  );
-});
-process.on('disconnect', () => process.exit());
+answerTasks(work);

@@ -19,6 +19,7 @@ const TMPFS_MAGIC = 0x01021994;
 /** Descriptors of a user's process are shown as `uid * SPAN + fd`. */
 const SPAN = 1_000_000;
 const CHILD_PID = 1000;
+const O_CLOEXEC = 0o2000000;
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 
@@ -180,6 +181,7 @@ export function processSys(machine: Machine): Sys {
     fdatasync: on((process, fd) => process.fsync(fd)),
     poll: on((process, fd) => process.poll(fd)),
     fcntlGetfl: on((process, fd) => process.flags(fd)),
+    fcntlGetfd: on((process, fd) => (process.flags(fd) & O_CLOEXEC ? 1 : 0)),
     asUser(user, body) {
       uid = user;
       try {

@@ -61,7 +61,7 @@ async function onDevices(
   bench: Bench,
   report: Report,
 ): Promise<void> {
-  if (bench.over === 'process') await replayCases(file, cases, wanted, bench, report);
+  if (bench.over === 'process' || bench.over === 'run') await replayCases(file, cases, wanted, bench, report);
   else if (wanted(file.name)) report.notReplayed(file.name, 'a mounted sysfs has no /dev');
 }
 

@@ -8,7 +8,7 @@ import { ArmedEventfds } from './armed.js';
 import type { Host } from './host.js';
 import { RecorderFiles } from './recorder-files.js';
 import type { Case } from './recording.js';
-import { type Sys, type SysChild, Unsupported } from './sys.js';
+import { type Sys, type SysBackground, type SysChild, Unsupported } from './sys.js';
 
 /** A step needs a descriptor that an earlier step failed to open. */
 export class NoDescriptor extends Error {}
@@ -20,6 +20,8 @@ export class NothingToCheck extends Error {}
 export interface Pending {
   result: Promise<unknown>;
   settled: boolean;
+  /** Who waits, where that is a process. */
+  writer?: SysBackground | undefined;
 }
 
 export class Run {
@@ -93,6 +95,11 @@ export class Run {
     return fd;
   }
 
+  /** The name of the descriptor that was opened or used last. */
+  get recent(): string | undefined {
+    return this.#recent;
+  }
+
   /** The descriptor of that name; without a name, the one that was opened or used last. */
   fd(name: unknown = this.#recent): number {
     const fd = typeof name === 'string' ? this.#fds.get(name) : undefined;
@@ -143,8 +150,8 @@ export class Run {
   }
 
   /** Starts something that may block, and goes on. */
-  start(name: string, result: Sleeps<unknown>): Pending {
-    const pending: Pending = { result: Promise.resolve(result), settled: false };
+  start(name: string, result: Sleeps<unknown>, writer?: SysBackground): Pending {
+    const pending: Pending = { result: Promise.resolve(result), settled: false, writer };
     const settle = (): void => {
       pending.settled = true;
     };

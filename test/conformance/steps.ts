@@ -8,7 +8,7 @@ import { after, asleep, type Sleeps } from '../../src/lib/sleep.js';
 import { difference, type Outcome, sameOutcome, sameValue, show, showOutcome } from './compare.js';
 import { Unrecoverable } from './data.js';
 import { errnoOf, nameOfErrno } from './errno-names.js';
-import { namesDev, namesPciDriver, stepException } from './exceptions.js';
+import { namesDev, namesPciDriver, type StepContext, stepException } from './exceptions.js';
 import type { Host, Transport } from './host.js';
 import { descriptorOperations } from './ops/descriptors.js';
 import { ioctlOperations } from './ops/ioctl.js';
@@ -22,6 +22,7 @@ import { waitOperations } from './ops/wait.js';
 import type { Case, Step } from './recording.js';
 import { NoDescriptor, NothingToCheck, Run } from './run.js';
 import { type Sys, Unsupported } from './sys.js';
+import { UnboundDevices } from './unbound.js';
 import { unrecorded } from './unrecorded.js';
 import { quietly } from './unseen.js';
 
@@ -61,7 +62,13 @@ export async function replayCase({ sys, host, over }: System, recording: Case): 
   const run = new Run(sys, host, recording);
   const before = unrecorded(recording);
   const results: StepResult[] = [];
-  const context = { withoutDev: false, withoutDriver: false };
+  const context: StepContext = {
+    withoutDev: false,
+    withoutDriver: false,
+    mapped: false,
+    unbound: undefined,
+  };
+  const unbound = new UnboundDevices();
   const child = new Set<string>();
   host.takeUevents();
   host.takeLog();
@@ -78,6 +85,10 @@ export async function replayCase({ sys, host, over }: System, recording: Case): 
         child.clear();
       } else if (step.op === 'open' && typeof step.ret === 'string') child.add(step.ret);
       const result = carryOut(run, step);
+      // What a step without a name was about is known when it has begun.
+      const file = (step.args as Record<string, unknown> | null)?.fd ?? run.recent;
+      context.mapped = run.mapping !== undefined;
+      context.unbound = unbound.has(file) ? 'this file' : unbound.size > 0 ? 'another file' : undefined;
       const outcome = asleep(result) ? await result : result;
       if (step.tag === 'setup') run.listen(false);
       const judged = judge(step, index, outcome);
@@ -91,6 +102,7 @@ export async function replayCase({ sys, host, over }: System, recording: Case): 
           insteadOf(run, step);
         }
       }
+      if (!(outcome instanceof NothingToCheck)) unbound.after(step, file, outcome);
       results.push(judged);
     }
   } finally {

@@ -19,6 +19,13 @@ export class SysError extends Error {
 
 export class Unsupported extends Error {}
 
+/** The writer of {@link Sys.background} was killed. */
+export class Killed extends Error {
+  constructor(readonly signal: number) {
+    super(`killed by signal ${signal}`);
+  }
+}
+
 export interface SysStat {
   mode: number;
   uid: number;
@@ -84,6 +91,14 @@ export interface SysChild {
   exit(): void;
 }
 
+/** A process that makes one write, and waits where that waits. */
+export interface SysBackground {
+  result: Promise<number>;
+  kill(signal: number): void;
+  /** As in /proc/PID/status. */
+  state(): string;
+}
+
 /**
  * The calls a recording may hold. The second half is optional: what the VFS does above any file system is
  * there over real system calls only.
@@ -136,11 +151,15 @@ export interface Sys {
   /** poll(2) with all events asked for and no wait: the returned revents. */
   poll(fd: number): number;
   fcntlGetfl(fd: number): number;
+  /** FD_CLOEXEC 1 */
+  fcntlGetfd(fd: number): number;
   /** Runs `body` with effective uid and gid `uid`, as the recordings' `as_uid` steps did. */
   asUser<T>(uid: number, body: () => T): T;
 
   /** A write that leaves the caller free: the way to have several at once, or one that blocks. */
   writeLater?(fd: number, data: Uint8Array): Promise<number>;
+  /** The same in a process of its own, which has no other file open. */
+  background?(fd: number, data: Uint8Array): SysBackground;
   dup?(fd: number): number;
   eventfd?(): number;
   /** The memory of the process. */

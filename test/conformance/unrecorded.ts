@@ -17,6 +17,8 @@ export type UnrecordedAction =
   | { do: 'remove'; uuid: string }
   /** Opens a path and keeps it open to the end of the case. */
   | { do: 'hold'; path: string; flags: number }
+  /** Has the process work in a directory. */
+  | { do: 'chdir'; path: string }
   | { do: 'chmod'; path: string; mode: number }
   /** Another descriptor of a file, which the recording knows by its number. */
   | { do: 'dup'; fd: string; name: string }
@@ -63,6 +65,7 @@ const known: Readonly<Record<string, Readonly<Record<number, UnrecordedAction[]>
     13: [{ do: 'close', fd: 'dup' }],
     14: [{ do: 'exit' }],
   },
+  'life.rmmod_with_sysfs_fds': { 2: [{ do: 'chdir', path: mtty1 }] },
   'life.remove_with_mmap': {
     7: [{ do: 'map', fd: 'fd3', offset: 4096, text: 'abcd' }],
     11: [{ do: 'unmap' }],

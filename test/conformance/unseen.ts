@@ -36,6 +36,8 @@ function inPassing(run: Run, action: Exclude<UnrecordedAction, { do: 'create' | 
       return run.hold(run.sys.open(action.path, action.flags));
     case 'chmod':
       return run.sys.chmod(action.path, action.mode);
+    case 'chdir':
+      return run.call('chdir')(action.path);
     case 'dup':
       return run.name(action.name, run.call('dup')(run.peek(action.fd)));
     case 'close':

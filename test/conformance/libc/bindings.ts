@@ -9,11 +9,19 @@
 import koffi from 'koffi';
 import { SysError, Unsupported } from '../sys.js';
 
-type Native = (...args: unknown[]) => number | bigint;
+export type Native = (...args: unknown[]) => number | bigint;
+
+/** The C library of the process that makes the calls. */
+export interface Library {
+  /** A function, declared by its prototype. */
+  native(prototype: string): Native;
+  /** The errno of the last call that failed. */
+  readonly errno: number;
+}
 
 const loaded = new Map<string, Native>();
 
-/** A function of the C library, declared by its prototype at its first use. */
+/** A function of this process's C library. */
 export function native(prototype: string): Native {
   const known = loaded.get(prototype);
   if (known) return known;
@@ -25,14 +33,23 @@ export function native(prototype: string): Native {
 /** struct iovec. */
 export const iovec = koffi.struct('iovec', { base: 'void *', length: 'size_t' });
 
+export const ownLibrary: Library = {
+  native,
+  get errno() {
+    return koffi.errno();
+  },
+};
+
 /**
- * The result of a call that reports failure as -1 and errno.
+ * Gives the result of a call that reports failure as -1 and errno.
  * @throws SysError with that errno
  */
-export function checked(result: number | bigint): number {
-  if (result === -1 || result === -1n) throw new SysError(koffi.errno());
-  return Number(result);
-}
+export const checkedBy =
+  (library: Library) =>
+  (result: number | bigint): number => {
+    if (result === -1 || result === -1n) throw new SysError(library.errno);
+    return Number(result);
+  };
 
 /** The result of a call that returns its error number, as the posix_ family does. */
 export function checkedError(result: number | bigint): void {
@@ -45,11 +62,18 @@ export const AT_EMPTY_PATH = 0x1000;
 
 /** Where the recordings' /sys is. */
 export class Root {
-  /** @param directory of the mount, without a trailing slash */
-  constructor(readonly directory: string) {}
+  /**
+   * @param directory of the mount, without a trailing slash
+   * @param whole whether everything else is where it was recorded, too
+   */
+  constructor(
+    readonly directory: string,
+    readonly whole = false,
+  ) {}
 
   /** @throws Unsupported for a path outside /sys */
   toHost(path: string): string {
+    if (this.whole) return path;
     if (path === '/sys' || path.startsWith('/sys/')) return this.directory + path.slice('/sys'.length);
     if (path.startsWith('/dev/')) throw new Unsupported('a mounted sysfs has no /dev');
     if (path.startsWith('/')) throw new Unsupported(`${path} is not below /sys`);

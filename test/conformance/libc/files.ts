@@ -6,7 +6,7 @@
 import { write } from 'node:fs';
 import type { Sys, SysDirent } from '../sys.js';
 import { SysError } from '../sys.js';
-import { AT_FDCWD, checked, native, type Root } from './bindings.js';
+import { AT_FDCWD, checkedBy, type Library, type Root } from './bindings.js';
 
 type FileCalls = Pick<
   Sys,
@@ -24,16 +24,20 @@ type FileCalls = Pick<
   | 'writeLater'
   | 'dup'
   | 'fcntlGetfl'
+  | 'fcntlGetfd'
   | 'fsync'
   | 'fdatasync'
   | 'ftruncate'
   | 'fchmod'
 >;
 
+const F_GETFD = 1;
 const F_GETFL = 3;
 const O_CLOEXEC = 0o2000000;
 
-export function fileCalls(root: Root): FileCalls {
+export function fileCalls(root: Root, library: Library): FileCalls {
+  const native = library.native.bind(library);
+  const checked = checkedBy(library);
   const openat = native('int openat(int dirfd, const char *path, int flags, uint32_t mode)');
   const close = native('int close(int fd)');
   const read = native('int64_t read(int fd, void *buffer, size_t length)');
@@ -90,6 +94,7 @@ export function fileCalls(root: Root): FileCalls {
       }),
     dup: (fd) => checked(dup(fd)),
     fcntlGetfl: (fd) => checked(fcntl(fd, F_GETFL, 0)),
+    fcntlGetfd: (fd) => checked(fcntl(fd, F_GETFD, 0)),
     fsync: (fd) => void checked(fsync(fd)),
     fdatasync: (fd) => void checked(fdatasync(fd)),
     ftruncate: (fd, length) => void checked(ftruncate(fd, length)),

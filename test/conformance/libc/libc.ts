@@ -6,7 +6,7 @@
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { Sys } from '../sys.js';
-import { AT_FDCWD, checked, native, Root } from './bindings.js';
+import { AT_FDCWD, checkedBy, type Library, ownLibrary, Root } from './bindings.js';
 import { fileCalls } from './files.js';
 import { treeCalls } from './tree.js';
 import { vfsCalls } from './vfs.js';
@@ -22,14 +22,19 @@ const pathconfNames: Readonly<Record<string, number>> = {
 
 /** @param directory where the recordings' /sys is mounted */
 export function libc(directory: string): Sys {
-  const root = new Root(directory);
+  return callsOf(new Root(directory), ownLibrary);
+}
+
+export function callsOf(root: Root, library: Library): Sys {
+  const native = library.native.bind(library);
+  const checked = checkedBy(library);
   return {
-    ...fileCalls(root),
-    ...treeCalls(root),
-    ...xattrCalls(root),
-    ...waitCalls(root),
-    ...vfsCalls(),
-    ...fileSystemCalls(root),
+    ...fileCalls(root, library),
+    ...treeCalls(root, library),
+    ...xattrCalls(root, library),
+    ...waitCalls(root, library),
+    ...vfsCalls(library),
+    ...fileSystemCalls(root, library),
     asUser(uid, body) {
       // The group first: without root's identity it could not be changed any more.
       const setegid = native('int setegid(uint32_t gid)');
@@ -51,7 +56,9 @@ type FileSystemCalls = Pick<
   'fdPath' | 'fdinfo' | 'chdir' | 'getcwd' | 'statfs' | 'pathconf' | 'nameToHandleAt'
 >;
 
-function fileSystemCalls(root: Root): FileSystemCalls {
+function fileSystemCalls(root: Root, library: Library): FileSystemCalls {
+  const native = library.native.bind(library);
+  const checked = checkedBy(library);
   const chdir = native('int chdir(const char *path)');
   const getcwd = native('void *getcwd(void *buffer, size_t size)');
   const statfs = native('int statfs(const char *path, void *buffer)');

@@ -5,7 +5,14 @@
 
 import { makedev } from '../stat.js';
 import type { Sys, SysStat, SysStatx } from '../sys.js';
-import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, checked, native, type Root } from './bindings.js';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  checkedBy,
+  type Library,
+  type Root,
+} from './bindings.js';
 
 type TreeCalls = Pick<
   Sys,
@@ -38,7 +45,9 @@ const AT_EACCESS = 0x200;
 const AT_REMOVEDIR = 0x200;
 const PATH_MAX = 4096;
 
-export function treeCalls(root: Root): TreeCalls {
+export function treeCalls(root: Root, library: Library): TreeCalls {
+  const native = library.native.bind(library);
+  const checked = checkedBy(library);
   const statxCall = native('int statx(int dirfd, const char *path, int flags, uint32_t mask, void *buffer)');
   const readlinkat = native('int64_t readlinkat(int dirfd, const char *path, void *buffer, size_t size)');
   const realpath = native('void *realpath(const char *path, void *resolved)');

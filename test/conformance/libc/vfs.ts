@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Sys } from '../sys.js';
-import { AT_FDCWD, checked, checkedError, native } from './bindings.js';
+import { AT_FDCWD, checkedBy, checkedError, type Library } from './bindings.js';
 
 type VfsCalls = Pick<
   Sys,
@@ -33,7 +33,9 @@ const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const O_RDWR = 2;
 
-export function vfsCalls(): VfsCalls {
+export function vfsCalls(library: Library): VfsCalls {
+  const native = library.native.bind(library);
+  const checked = checkedBy(library);
   const mmap = native(
     'uintptr_t mmap(uintptr_t at, size_t length, int prot, int flags, int fd, int64_t offset)',
   );
@@ -71,7 +73,9 @@ export function vfsCalls(): VfsCalls {
     },
     ioctl: (fd, request, argument) =>
       checked(
-        typeof argument === 'number' ? ioctlNumber(fd, request, argument) : ioctlBytes(fd, request, argument),
+        argument instanceof Uint8Array
+          ? ioctlBytes(fd, request, argument)
+          : ioctlNumber(fd, request, argument),
       ),
     flock: (fd, operation) => void checked(flock(fd, operation)),
     fcntl: (fd, command, argument) =>

@@ -4,7 +4,7 @@
  */
 
 import { type Sys, SysError, type SysInotifyEvent } from '../sys.js';
-import { checked, native, type Root } from './bindings.js';
+import { checkedBy, type Library, type Root } from './bindings.js';
 
 type WaitCalls = Pick<Sys, 'poll' | 'epoll' | 'select' | 'inotifyInit' | 'inotifyAdd' | 'inotifyRead'>;
 
@@ -14,7 +14,9 @@ const EPOLL_CTL_ADD = 1;
 const IN_NONBLOCK_CLOEXEC = 0o2004000;
 const EAGAIN = 11;
 
-export function waitCalls(root: Root): WaitCalls {
+export function waitCalls(root: Root, library: Library): WaitCalls {
+  const native = library.native.bind(library);
+  const checked = checkedBy(library);
   const poll = native('int poll(void *fds, uint64_t count, int timeout)');
   const epollCreate = native('int epoll_create1(int flags)');
   const epollCtl = native('int epoll_ctl(int epoll, int operation, int fd, void *event)');

@@ -4,13 +4,15 @@
  */
 
 import type { Sys } from '../sys.js';
-import { checked, native, type Root } from './bindings.js';
+import { checkedBy, type Library, type Root } from './bindings.js';
 
 type XattrCalls = Pick<Sys, 'getxattr' | 'setxattr' | 'listxattr' | 'removexattr'>;
 
 const SIZE = 65536;
 
-export function xattrCalls(root: Root): XattrCalls {
+export function xattrCalls(root: Root, library: Library): XattrCalls {
+  const native = library.native.bind(library);
+  const checked = checkedBy(library);
   const get = ['getxattr', 'lgetxattr'].map((name) =>
     native(`int64_t ${name}(const char *path, const char *name, void *value, size_t size)`),
   );

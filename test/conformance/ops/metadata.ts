@@ -41,7 +41,7 @@ export const metadataOperations: Operations = {
   },
   lutime: (run, operands) => run.sys.lutimes(pathOf(operands), LINK_TIME, LINK_TIME),
   truncate: (run, operands) => run.sys.truncate(pathOf(operands), number(operands, 1, 'len', 0)),
-  ftruncate: (run, { args }) => run.sys.ftruncate(run.fd(args.fd), Number(args.len)),
+  ftruncate: (run, { args }) => run.sys.ftruncate(run.fd(args.fd), Number(args.len ?? 0)),
   fsync: (run, { args }) => run.sys.fsync(run.fd(args.fd)),
   fdatasync: (run, { args }) => run.sys.fdatasync(run.fd(args.fd)),
 

@@ -9,15 +9,16 @@ import { errnoOf, nameOfErrno } from '../errno-names.js';
 import { O_RDWR, O_WRONLY, parseRequest } from '../flags.js';
 import type { Step } from '../recording.js';
 import { type Pending, type Run, settle } from '../run.js';
-import { Unsupported } from '../sys.js';
+import { Killed, type SysBackground, Unsupported } from '../sys.js';
 import { namesIn, readText } from './operation.js';
 
 const DEVICES = '/sys/bus/mdev/devices';
 const GROUPS = '/sys/kernel/iommu_groups';
 const KVM_DEBUGFS = '/sys/kernel/debug/kvm';
 const SIGKILL = 9;
-/** Milliseconds in which what can end does end. */
+/** Milliseconds in which what can end does end: mostly, and on a busy machine. */
 const PATIENCE = 50;
+const LONG_PATIENCE = 4000;
 
 const lastName = (path: string): string => path.replace(/.*\//, '');
 
@@ -26,15 +27,20 @@ export const groupOf = (run: Run, uuid: string): string =>
 
 const typeOf = (run: Run, uuid: string): string => lastName(run.sys.readlink(`${DEVICES}/${uuid}/mdev_type`));
 
+interface Begun {
+  result: Sleeps<unknown>;
+  writer?: SysBackground;
+}
+
 /** What a process of the recorder's does in the background, by the words of the note. */
-function begin(run: Run, what: string, text: string): Sleeps<unknown> {
+function begin(run: Run, what: string, text: string): Begun {
   const uuid = run.device ?? '';
   const link = `${DEVICES}/${uuid}`;
   switch (what) {
     case 'uevent':
-      return readText(run.sys, `${link}/uevent`);
+      return { result: readText(run.sys, `${link}/uevent`) };
     case 'chmod/stat':
-      return void run.sys.stat(link);
+      return { result: run.sys.stat(link) };
     case 'unbind':
       if (text.includes('vfio-pci'))
         return write(run, '/sys/bus/pci/drivers/vfio-pci/unbind', '0000:01:00.0');
@@ -44,10 +50,14 @@ function begin(run: Run, what: string, text: string): Sleeps<unknown> {
   }
 }
 
-function write(run: Run, path: string, text: string): Sleeps<unknown> {
+function write(run: Run, path: string, text: string): Begun {
   const fd = run.hold(run.sys.open(path, O_WRONLY));
   const bytes = Buffer.from(text);
-  return run.sys.writeLater ? run.sys.writeLater(fd, bytes) : run.sys.write(fd, bytes);
+  if (run.sys.background) {
+    const writer = run.sys.background(fd, bytes);
+    return { result: writer.result, writer };
+  }
+  return { result: run.sys.writeLater ? run.sys.writeLater(fd, bytes) : run.sys.write(fd, bytes) };
 }
 
 /** Which of the background processes a note is about. */
@@ -59,15 +69,15 @@ function pending(run: Run, text: string): Pending {
   const what = subject(text);
   const known = run.pending.get(what);
   if (known) return known;
-  let result: Sleeps<unknown>;
+  let begun: Begun;
   try {
-    result = begin(run, what, text);
+    begun = begin(run, what, text);
   } catch (error) {
-    result = Promise.reject(error);
+    begun = { result: Promise.reject(error) };
   }
   // Its process took a descriptor of the recorder's: the end of a pipe.
   run.recorder.add(what);
-  const started = run.start(what, result);
+  const started = run.start(what, begun.result, begun.writer);
   started.result.then(
     () => run.recorder.remove(what),
     () => run.recorder.remove(what),
@@ -75,13 +85,29 @@ function pending(run: Run, text: string): Pending {
   return started;
 }
 
+/** What is to end may take its time; what is to wait is given a while to show that it does not. */
+async function patience(started: Pending, waits: boolean): Promise<void> {
+  const isProcess = started.writer !== undefined;
+  const end = Date.now() + (waits ? (isProcess ? PATIENCE : 0) : LONG_PATIENCE);
+  do await settle(1);
+  while (!started.settled && Date.now() < end);
+}
+
 export async function background(run: Run, step: Step): Promise<Record<string, unknown>> {
   const text = step.text ?? '';
   const started = pending(run, text);
-  await settle(text.endsWith('finally') ? PATIENCE : 0);
+  await patience(started, step.blocked === true);
   if (!('result' in step)) return { blocked: !started.settled };
   if (!started.settled) return { blocked: true, result: null };
   return { blocked: false, result: await resultOf(step, started) };
+}
+
+/** The signal that ended a writer, 0 for one that ended by itself. */
+function signalOf({ result }: Pending): Promise<number> {
+  return result.then(
+    () => 0,
+    (error) => (error instanceof Killed ? error.signal : 0),
+  );
 }
 
 /** As a note has it: 0, the errno's number, or its name with a word before. */
@@ -108,19 +134,22 @@ export const vfioNotes: Readonly<Record<string, (run: Run, step: Step) => Sleeps
     'blocked,ms,result': background,
     alive: async (run, { text }) => {
       const started = pending(run, text ?? '');
-      await settle();
+      await patience(started, true);
       return { alive: !started.settled };
     },
     'alive,state': async (run, { text }) => {
       const started = pending(run, text ?? '');
-      await settle();
-      return { alive: !started.settled, state: started.settled ? [] : ['State:\tD (disk sleep)\n'] };
+      if (text?.includes('SIGKILL')) started.writer?.kill(SIGKILL);
+      await patience(started, true);
+      if (started.settled) return { alive: false, state: [] };
+      return { alive: true, state: [started.writer?.state() ?? 'State:\tD (disk sleep)\n'] };
     },
     /** The writer that was killed while it waited ends when it need not wait any more. */
     rc: async (run, { text }) => {
       const started = pending(run, text ?? '');
-      await settle();
-      return { rc: started.settled ? -SIGKILL : null };
+      await patience(started, false);
+      if (!started.settled) return { rc: null };
+      return { rc: started.writer ? -(await signalOf(started)) : -SIGKILL };
     },
     data: (run) => {
       if (run.mapping === undefined) throw new Unsupported('nothing is mapped');

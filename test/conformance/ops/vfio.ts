@@ -45,8 +45,9 @@ function mapped(flags: number, length = PAGE, otherwise = 0): Operations[string]
 }
 
 function status(run: Run): [string, number] {
-  const flags = run.sys.fcntlGetfl(run.fd());
-  return [`0o${(flags & ~O_CLOEXEC).toString(8)}`, flags & O_CLOEXEC ? 1 : 0];
+  const fd = run.fd();
+  const flags = run.sys.fcntlGetfl(fd);
+  return [`0o${(flags & ~O_CLOEXEC).toString(8)}`, run.sys.fcntlGetfd(fd)];
 }
 
 /** The counter of an eventfd. */
