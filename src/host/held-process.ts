@@ -31,7 +31,7 @@ export class HeldProcess extends RemoteProcess {
   ) {
     super(notif.thread, remotes);
     try {
-      this.#memory = new ProcessMemory(notif.thread, this.pid, remotes.memories.granted);
+      this.#memory = new ProcessMemory(notif.thread, this.pid, remotes.memories.limits);
     } catch {
       throw new KernelError(Errno.ENOENT);
     }

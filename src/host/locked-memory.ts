@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs';
 import type { NativeCalls, NativeFunction } from './native.js';
 import type { HeldProcess } from './held-process.js';
+import { pidOf } from './pid-namespace.js';
 import { RLIM_INFINITY, RLIMIT_MEMLOCK, RLIMIT_SIZE } from './seccomp-filter.js';
 
 export class LockedMemory {
@@ -23,16 +24,32 @@ export class LockedMemory {
    * @returns its result; undefined for what the kernel has to do
    */
   prlimit(process: HeldProcess): number | undefined {
+    try {
+      return this.#raise(process);
+    } catch {
+      // Somebody is gone, or memory is not there: the kernel says so.
+      return undefined;
+    }
+  }
+
+  #raise(process: HeldProcess): number | undefined {
     if (!isRoot(process.pid)) return undefined;
     const [who, , wantedAt, oldAt] = process.notif.args as [bigint, bigint, bigint, bigint];
-    const pid = Number(BigInt.asIntN(32, who)) || process.pid;
+    const number = Number(BigInt.asIntN(32, who));
+    const pid = number === 0 ? process.pid : pidOf(process.pid, number);
+    if (pid === undefined) return undefined;
     const old = Buffer.alloc(RLIMIT_SIZE);
     if (this.#prlimit(pid, RLIMIT_MEMLOCK, null, old) < 0) return undefined;
     const wanted = process.peek(wantedAt, RLIMIT_SIZE);
     const [soft, hard] = [wanted.readBigUInt64LE(0), wanted.readBigUInt64LE(8)];
-    if (soft > hard || hard <= old.readBigUInt64LE(8)) return undefined;
+    if (soft > hard) return undefined;
+    const { limits } = process.remotes.memories;
+    if (hard <= old.readBigUInt64LE(8)) {
+      limits.grant(pid, undefined);
+      return undefined;
+    }
     if (oldAt !== 0n) process.poke(oldAt, old);
-    process.remotes.memories.granted.set(pid, soft === RLIM_INFINITY ? Infinity : Number(soft));
+    limits.grant(pid, soft === RLIM_INFINITY ? Infinity : Number(soft));
     return 0;
   }
 }

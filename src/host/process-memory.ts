@@ -8,13 +8,12 @@
  * @module
  */
 
-import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import type { UserMemory } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import type { LockLimits } from './lock-limits.js';
 
 const PAGE_SIZE = 4096;
-/** CAP_IPC_LOCK: who has it locks without limit. */
-const CAP_IPC_LOCK = 1n << 14n;
 const MAX_ADDRESS = 0x7fff_ffff_ffffn;
 
 /** Files of processes that nobody refers to any more. */
@@ -23,9 +22,6 @@ const unused = new FinalizationRegistry<number>((fd) => closeSync(fd));
 function fault(): never {
   throw new KernelError(Errno.EFAULT);
 }
-
-/** Where pages may be locked beyond what the process was allowed, since somebody was told so. */
-export type LockLimits = Map<number, number>;
 
 export class ProcessMemory implements UserMemory {
   readonly #fd: number;
@@ -38,13 +34,12 @@ export class ProcessMemory implements UserMemory {
   /**
    * @param thread one that waits for this program, of the process
    * @param pid number of the process
-   * @param granted limits that the machine could not raise, by process
    * @throws Error of open(2)
    */
   constructor(
     thread: number,
     readonly pid: number,
-    readonly granted: LockLimits,
+    readonly limits: LockLimits,
   ) {
     this.#fd = openSync(`/proc/${thread}/mem`, 'r+');
     unused.register(this, this.#fd, this);
@@ -115,21 +110,9 @@ export class ProcessMemory implements UserMemory {
   chargeLocked(pages: number): void {
     const wanted = (this.#locked + pages) * PAGE_SIZE;
     if (pages > 0 && wanted > this.#lockLimit) {
-      this.#lockLimit = Math.max(lockLimitOf(this.pid), this.granted.get(this.pid) ?? 0);
+      this.#lockLimit = this.limits.of(this.pid);
       if (wanted > this.#lockLimit) throw new KernelError(Errno.ENOMEM);
     }
     this.#locked += pages;
-  }
-}
-
-/** RLIMIT_MEMLOCK in bytes; none for who has the right to lock, and for a process that is gone. */
-function lockLimitOf(pid: number): number {
-  try {
-    const capabilities = /^CapEff:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-    if (capabilities && BigInt(`0x${capabilities}`) & CAP_IPC_LOCK) return Infinity;
-    const soft = /^Max locked memory\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))?.[1];
-    return soft === undefined || soft === 'unlimited' ? Infinity : Number(soft);
-  } catch {
-    return Infinity;
   }
 }

@@ -11,7 +11,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import type { Caller, CharFile, UserMemory, UserPointer } from '../base/file.js';
 import type { DirectCalls } from '../fuse/device.js';
 import { Errno, KernelError } from '../lib/errno.js';
-import { type LockLimits, ProcessMemory } from './process-memory.js';
+import { identityOf, LockLimits } from './lock-limits.js';
+import { ProcessMemory } from './process-memory.js';
 import type { PidfdCalls } from './pidfd.js';
 import type { ProcessVm } from './process-vm.js';
 import { RemoteEventfd } from './remote-eventfd.js';
@@ -30,25 +31,19 @@ export interface Remotes {
 
 /** The memory of each process that a device has to do with. */
 export class ProcessMemories {
-  readonly granted: LockLimits = new Map();
+  readonly limits = new LockLimits();
   readonly #byProcess = new Map<string, WeakRef<ProcessMemory>>();
 
   /** @param thread one of the process that waits for this program */
   of(thread: number, pid: number): ProcessMemory {
-    const key = `${pid} ${startTimeOf(pid)}`;
+    const key = identityOf(pid);
     const known = this.#byProcess.get(key)?.deref();
     if (known && !known.gone) return known;
-    const memory = new ProcessMemory(thread, pid, this.granted);
+    const memory = new ProcessMemory(thread, pid, this.limits);
     for (const [other, ref] of this.#byProcess) if (!ref.deref()) this.#byProcess.delete(other);
     this.#byProcess.set(key, new WeakRef(memory));
     return memory;
   }
-}
-
-/** In clock ticks since the machine started: with the number, it says which process is meant. */
-function startTimeOf(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]!;
 }
 
 export class RemoteProcess implements Caller {
