@@ -34,6 +34,13 @@ export function guestFiles(t: Test): GuestFiles {
   return { kernel: guestKernel().image, initrd };
 }
 
+/** Arguments of QEMU for the machine. The first serial port has to come before. @param shell is at the second one */
+export const machineOf = ({ kernel, initrd }: GuestFiles, shell: GuestShell): string[] => [
+  ...['-M', 'q35', '-m', String(MEMORY_MIB), '-no-reboot'],
+  ...['-kernel', kernel, '-initrd', initrd, '-append', COMMAND_LINE],
+  ...['-chardev', `socket,id=shell,path=${shell.path}`, '-serial', 'chardev:shell'],
+];
+
 export class Guest {
   private constructor(
     readonly qemu: Qemu,
@@ -46,15 +53,9 @@ export class Guest {
    * @throws Error with what QEMU or the guest's kernel wrote when it does not come up
    */
   static async boot(t: Test, args: readonly string[], options: QemuOptions = {}): Promise<Guest> {
-    const { kernel, initrd } = guestFiles(t);
     const shell = await GuestShell.listen(join(scratch(t), 'shell'));
     t.teardown(() => shell.close());
-    const words = [
-      ...['-M', 'q35', '-m', String(MEMORY_MIB), '-no-reboot'],
-      ...['-kernel', kernel, '-initrd', initrd, '-append', COMMAND_LINE],
-      ...['-chardev', `socket,id=shell,path=${shell.path}`, '-serial', 'chardev:shell'],
-      ...args,
-    ];
+    const words = [...machineOf(guestFiles(t), shell), ...args];
     const ended = (why: string) => {
       options.ended?.(why);
       shell.end(why);
