@@ -12,9 +12,9 @@ import { FuseTransport, umountAnyway } from '../host/mount.js';
 import { dropEmptyLog, dropRecord, startTime, takeRecord, updateRecord } from '../host/record.js';
 import { wayOut } from '../host/state-file.js';
 import { startUevents, type UeventSending } from '../host/uevents.js';
-import { KernelError } from '../lib/errno.js';
 import { FixtureError } from '../machine/fixture.js';
 import { Machine } from '../machine/machine.js';
+import { PutBackError } from '../machine/put-back.js';
 import { asCommandError, CommandError, failure } from './error.js';
 import { commandErrorOf, packageFixtures, readFixture } from './read-fixture.js';
 import { KeptState } from './state.js';
@@ -75,11 +75,11 @@ async function machineWithState(file: string, path: string): Promise<Machine> {
   );
   const machine = bringUp(file, () => {
     try {
-      return Machine.fromFixture(state.fixture, { fixtures: packageFixtures });
+      return Machine.fromFixture(state.fixture, { fixtures: packageFixtures, state: state.state });
     } catch (error) {
-      if (error instanceof FixtureError || !(error instanceof KernelError)) throw error;
+      if (!(error instanceof PutBackError)) throw error;
       throw failure(
-        `${state.file}: cannot be put back on the machine of ${file}: ${error.code}; it is left as it is. ${wayOut}`,
+        `${state.file}: cannot be put back on the machine of ${file}: ${error.message}; it is left as it is. ${wayOut}`,
       );
     }
   });

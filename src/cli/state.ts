@@ -8,7 +8,7 @@ import { takeLock } from '../host/lock.js';
 import { readState, StateFileError, stateFile, wayOut, writeState } from '../host/state-file.js';
 import { type Fixture, FixtureError } from '../machine/fixture.js';
 import type { Machine } from '../machine/machine.js';
-import { checkState, machineState, watchState, withState } from '../machine/state.js';
+import { checkState, type MachineState, machineState, watchState } from '../machine/state.js';
 import { CommandError, failure } from './error.js';
 
 type Log = (text: string) => void;
@@ -16,9 +16,11 @@ type Log = (text: string) => void;
 export class KeptState {
   #text = '';
 
+  /** @param state what is in the file; undefined for a new one */
   private constructor(
     readonly file: string,
     readonly fixture: Fixture,
+    readonly state: MachineState | undefined,
   ) {}
 
   /**
@@ -31,14 +33,14 @@ export class KeptState {
       throw failure(`${file}: another mount keeps its state there; give another file`);
     }
     const content = orFail(() => readState(file));
-    if (!content) return new KeptState(file, fixture);
+    if (!content) return new KeptState(file, fixture, undefined);
     if (content.fixture !== fixture.name) {
       throw failure(
         `${file}: state of the machine ${content.fixture}, not of ${fixture.name}; it is left as it is. ${wayOut}`,
       );
     }
     try {
-      return new KeptState(file, withState(fixture, checkState(content.state, file)));
+      return new KeptState(file, fixture, checkState(content.state, file));
     } catch (error) {
       if (!(error instanceof FixtureError)) throw error;
       throw new CommandError([...error.faults, `${file}: it is left as it is. ${wayOut}`]);

@@ -130,6 +130,8 @@ class SubchannelSlot implements Slot {
 /** The bus with its subchannels; those that are kept for no other driver are bound at once. */
 export class ChannelSubsystem {
   readonly bus: Bus;
+  /** What there is or could be plugged in, by name. */
+  readonly known = new Map<string, SubchannelData>();
   readonly #css: Device;
 
   constructor(readonly core: DriverCore) {
@@ -143,5 +145,6 @@ export class ChannelSubsystem {
   add(data: SubchannelData): void {
     const { core, bus } = this;
     core.slots.set(data.id, new SubchannelSlot(() => new Subchannel(core, bus, this.#css, data)));
+    this.known.set(data.id, data);
   }
 }

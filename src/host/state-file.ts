@@ -17,8 +17,9 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-/** What makes a file one of these. */
-const FORMAT = 'mdevfs state 1';
+/** What makes a file one of these. Version 1 has modules and mediated devices only. */
+const FORMAT = 'mdevfs state ';
+const VERSION = 2;
 
 export const wayOut = 'Remove it to begin anew, or give another file';
 
@@ -53,12 +54,16 @@ export function readState(file: string): StateContent<unknown> | undefined {
   try {
     content = JSON.parse(text) as typeof content;
   } catch {
-    const isCut = text.trimStart().startsWith(`{"format":"${FORMAT}"`);
+    const isCut = text.trimStart().startsWith(`{"format":"${FORMAT}`);
     const what = text === '' ? 'empty' : isCut ? 'cut off' : 'no state of mdevfs';
     throw new StateFileError(`${file}: ${what}; it is left as it is. ${wayOut}`);
   }
-  if (content?.format !== FORMAT || typeof content.fixture !== 'string' || content.state === undefined) {
+  const version = new RegExp(`^${FORMAT}([1-9]\\d*)$`).exec(String(content?.format))?.[1];
+  if (version === undefined || typeof content?.fixture !== 'string' || content.state === undefined) {
     throw new StateFileError(`${file}: no state of mdevfs; it is left as it is. ${wayOut}`);
+  }
+  if (Number(version) > VERSION) {
+    throw new StateFileError(`${file}: written by a newer mdevfs; it is left as it is. ${wayOut}`);
   }
   return { fixture: content.fixture, state: content.state };
 }
@@ -72,7 +77,7 @@ export function writeState<T>(file: string, { fixture, state }: StateContent<T>)
   try {
     const fd = openSync(temporary, 'w', 0o644);
     try {
-      const bytes = Buffer.from(`${JSON.stringify({ format: FORMAT, fixture, state })}\n`);
+      const bytes = Buffer.from(`${JSON.stringify({ format: `${FORMAT}${VERSION}`, fixture, state })}\n`);
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
       fsyncSync(fd);
     } finally {

@@ -118,6 +118,14 @@ export class FaultRule {
     return this.#fault;
   }
 
+  /** Has it go on where one with the same words was. */
+  resume({ calls, hits }: Pick<FaultRule, 'calls' | 'hits'>): void {
+    const { interval, probability } = this.data;
+    this.calls = calls;
+    this.hits = hits;
+    if (probability < 100) for (let turn = interval; turn <= calls; turn += interval) this.#chance();
+  }
+
   /** The words that it was made of, and how often it struck. */
   toString(): string {
     const { data } = this;

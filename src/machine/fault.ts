@@ -7,6 +7,7 @@
  * @module
  */
 
+import * as z from 'zod';
 import type { DriverCore } from '../base/core.js';
 import type { Device } from '../base/device.js';
 import type { DeviceDriver } from '../base/driver.js';
@@ -23,6 +24,15 @@ import { describeIssues } from './fixture-fault.js';
 
 const ofFiles: readonly FaultOperation[] = ['open', 'read', 'write'];
 const NONE: readonly FaultRule[] = [];
+
+export const faultState = z.strictObject({
+  id: z.int().positive().describe('Its number.'),
+  calls: z.int().nonnegative().describe('Operations that it was asked about.'),
+  hits: z.int().nonnegative().describe('How often it struck.'),
+  rule: faultRule,
+});
+
+export type FaultState = z.output<typeof faultState>;
 
 /** @throws FixtureError for a rule that makes no sense, a line for each reason */
 export function checkFaultRule(rule: unknown): FaultRuleData {
@@ -57,6 +67,23 @@ export class FaultRules implements FileFaults, DeviceFaults {
     this.#rules.set(added.id, added);
     this.#changed();
     return added.id;
+  }
+
+  /** The rules with what became of them. */
+  get state(): FaultState[] {
+    return [...this.#rules.values()].map(({ id, calls, hits, data }) => ({ id, calls, hits, rule: data }));
+  }
+
+  /** Puts rules in the place of all others, with their numbers, which go on as they were. */
+  putBack(state: readonly FaultState[]): void {
+    this.#rules.clear();
+    for (const { id, rule, ...counts } of state) {
+      const added = new FaultRule(id, rule, this.core.clock);
+      added.resume(counts);
+      this.#rules.set(id, added);
+      this.#lastId = Math.max(this.#lastId, id);
+    }
+    this.#changed();
   }
 
   /** @returns whether there was such a rule */

@@ -80,6 +80,10 @@ export class PlainTree {
 
 /** Makes plain objects of one machine. */
 export class PlainHost {
+  /** Buses that were made, with the drivers that were made on each. */
+  readonly buses = new Map<string, Set<string>>();
+  /** Classes that were made. */
+  readonly classes = new Set<string>();
   #nextIfindex = 2;
 
   constructor(readonly core: DriverCore) {}
@@ -88,6 +92,7 @@ export class PlainHost {
   bus(name: string): Bus {
     const dir = this.core.bus.find(name);
     if (dir instanceof KernfsDir && dir.owner instanceof Bus) return dir.owner;
+    this.buses.set(name, new Set());
     return new Bus(this.core, name, {
       match: (device, driver) => device instanceof PlainDevice && device.driverName === driver.name,
     }).register();
@@ -97,7 +102,15 @@ export class PlainHost {
   class(name: string): DeviceClass {
     const dir = this.core.class.find(name);
     if (dir instanceof KernfsDir && dir.owner instanceof DeviceClass) return dir.owner;
+    this.classes.add(name);
     return new DeviceClass(this.core, name, { groups: classGroups[name] ?? [] }).register();
+  }
+
+  /** Has a bus of plain devices a driver of that name. */
+  driver(bus: Bus, name: string): void {
+    if (bus.drivers.has(name)) return;
+    this.buses.get(bus.name)?.add(name);
+    new DeviceDriver(bus, { name }).register();
   }
 
   /** The device whose directory is at a path below the mount; made, with those above it, if there is none. */
@@ -138,9 +151,7 @@ export class PlainHost {
     const deviceClass = description.class === undefined ? undefined : this.class(description.class);
     name = numbered(fill(description.name), deviceClass);
     const bus = description.bus === undefined ? undefined : this.bus(description.bus);
-    if (bus && description.driver !== undefined && !bus.drivers.has(description.driver)) {
-      new DeviceDriver(bus, { name: description.driver }).register();
-    }
+    if (bus && description.driver !== undefined) this.driver(bus, description.driver);
     const above = description.parent === undefined ? parent : this.device(belowSys(description.parent));
     const device = new PlainDevice(core, name, {
       parent: above,

@@ -28,6 +28,8 @@ export class HostIommu implements PciNotifier {
   readonly #groups = new Map<number, IommuGroup>();
   /** Groups of virtual functions. */
   readonly #ownGroups = new Map<PciDevice, IommuGroup>();
+  /** Numbers of the groups that are made for functions, as a machine that is put back asks for. */
+  readonly wishes = new Map<string, number>();
 
   /**
    * @param place where a function is
@@ -86,7 +88,7 @@ export class HostIommu implements PciNotifier {
       this.#devicesOf(unit).addLink(device.name, device.dir);
     }
     if (iommuGroup === undefined) return;
-    const group = device.physfn ? this.#ownGroup(device, iommuGroup) : this.#group(iommuGroup);
+    const group = device.physfn ? this.#ownGroup(device, iommuGroup) : this.#group(device, iommuGroup);
     group.addDevice(device);
   }
 
@@ -107,19 +109,24 @@ export class HostIommu implements PciNotifier {
 
   /** A group for a virtual function alone, like the one of its physical function. */
   #ownGroup(device: PciDevice, id: number): IommuGroup {
-    const group = this.iommu.allocGroup(this.#options.get(id) ?? {});
+    const group = this.#alloc(device, id);
     this.#ownGroups.set(device, group);
     return group;
   }
 
   /** The group, or a new one: that of what was plugged in has its number if that is free, others the lowest free one. */
-  #group(id: number): IommuGroup {
+  #group(device: PciDevice, id: number): IommuGroup {
     let group = this.#groups.get(id);
     if (!group || this.iommu.groups.get(String(group.id)) !== group) {
-      this.iommu.ids.wish = this.#wishes.get(id);
-      group = this.iommu.allocGroup(this.#options.get(id) ?? {});
+      group = this.#alloc(device, id, this.#wishes.get(id));
       this.#groups.set(id, group);
     }
     return group;
+  }
+
+  #alloc({ name }: PciDevice, id: number, wish?: number): IommuGroup {
+    this.iommu.ids.wish = this.wishes.get(name) ?? wish;
+    this.wishes.delete(name);
+    return this.iommu.allocGroup(this.#options.get(id) ?? {});
   }
 }

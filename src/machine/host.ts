@@ -44,6 +44,14 @@ export type Hardware = Pick<
   | 'vgpus'
 >;
 
+/** A fixture that came while the machine ran. */
+export interface PluggedFixture {
+  /** What is added to the numbers by which its functions name IOMMU groups. */
+  groups: number;
+  /** Without functions, subchannels, modules, devices and rules, which come and go by themselves. */
+  fixture: Fixture;
+}
+
 /** Between the numbers by which the functions of two fixtures name their IOMMU groups. */
 const GROUPS_APART = 2 ** 20;
 
@@ -57,16 +65,21 @@ export class Host {
   readonly functions = new Map<string, PciFunctionFixture>();
   /** Vendor drivers by their modules. */
   readonly vgpus = new Map<string, Fixture['vgpus'][number]>();
-  readonly #iommu: HostIommu;
-  /** How many fixtures were plugged in. */
-  #plugged = 0;
+  readonly iommu: HostIommu;
+  /** What it booted with. */
+  booted: { functions: ReadonlyMap<string, PciFunctionFixture>; subchannels: ReadonlySet<string> } = {
+    functions: new Map(),
+    subchannels: new Set(),
+  };
+  /** What was plugged in, beside what comes and goes by itself. */
+  plugged: readonly PluggedFixture[] = [];
 
   constructor(
     readonly core: DriverCore,
     iommu: Iommu,
   ) {
     this.plain = new PlainHost(core);
-    this.#iommu = new HostIommu(this.plain, iommu, (address) => this.functions.get(address) ?? {});
+    this.iommu = new HostIommu(this.plain, iommu, (address) => this.functions.get(address) ?? {});
   }
 
   /** For modules, as `pciBuiltin`. */
@@ -80,17 +93,45 @@ export class Host {
    * @throws FixtureError naming the place of the fixture that cannot be built, such as a node where there is one
    */
   boot(hardware: Hardware): Sleeps<readonly ModuleDefinition[]> {
-    return this.#add(hardware, () => this.#iommu.boot(hardware.iommu));
+    return after(
+      this.#add(hardware, () => this.iommu.boot(hardware.iommu)),
+      (modules) => {
+        const subchannels = new Set(hardware.css?.subchannels.map(({ id }) => id));
+        this.booted = { functions: new Map(this.functions), subchannels };
+        return modules;
+      },
+    );
   }
 
-  /** Makes more while the machine runs. IOMMU groups are new ones, with their numbers if those are free. */
-  plug(hardware: Hardware): Sleeps<readonly ModuleDefinition[]> {
-    const offset = ++this.#plugged * GROUPS_APART;
+  /** Numbers for groups that no fixture has taken. */
+  get nextGroups(): number {
+    return (this.plugged.at(-1)?.groups ?? 0) + GROUPS_APART;
+  }
+
+  /**
+   * Makes more while the machine runs. IOMMU groups are new ones, with their numbers if those are free.
+   * @param offset of the numbers by which its functions name groups
+   */
+  plug(hardware: Hardware, offset = this.nextGroups): Sleeps<readonly ModuleDefinition[]> {
     const functions = hardware.pci?.functions.map((each) =>
       each.iommuGroup === undefined ? each : { ...each, iommuGroup: offset + each.iommuGroup },
     );
     const pci = hardware.pci && { ...hardware.pci, functions: functions! };
-    return this.#add({ ...hardware, pci }, () => this.#iommu.describe(hardware.iommu, offset));
+    return this.#add({ ...hardware, pci }, () => this.iommu.describe(hardware.iommu, offset));
+  }
+
+  /** Remembers a fixture, in place of what was the same and is used no more. */
+  remember(fixture: Fixture): void {
+    const later = { groups: this.nextGroups, fixture: lastingPart(fixture) };
+    const text = JSON.stringify(later.fixture);
+    const isUsed = (from: number) =>
+      [...this.functions.values()].some(
+        ({ iommuGroup = -1 }) => iommuGroup >= from && iommuGroup < from + GROUPS_APART,
+      );
+    this.plugged = [
+      ...this.plugged.filter((each) => JSON.stringify(each.fixture) !== text || isUsed(each.groups)),
+      later,
+    ];
   }
 
   #add(hardware: Hardware, addIommu: () => void): Sleeps<readonly ModuleDefinition[]> {
@@ -104,7 +145,7 @@ export class Host {
     for (const name of hardware.classes) plain.class(name);
     for (const [index, device] of hardware.devices.entries()) at(['devices', index], () => plain.add(device));
     at(['iommu'], addIommu);
-    if (bus) this.pciHost ??= new PciHost(bus, plain, this.functions, [this.#iommu]);
+    if (bus) this.pciHost ??= new PciHost(bus, plain, this.functions, [this.iommu]);
     const added = at(['pci'], () => hardware.pci && this.pciHost!.add(hardware.pci));
     return after(added, (drivers = []) => {
       const nodes = new RawNodes(core);
@@ -119,19 +160,40 @@ export class Host {
   /** @returns modules of what has not been there */
   #addS390({ ap, css }: Hardware): ModuleDefinition[] {
     const modules: ModuleDefinition[] = [];
+    // Where a plain bus has its name, that shows before anything has come.
+    const channels = css && !this.css ? at(['css'], () => new ChannelSubsystem(this.core)) : undefined;
     if (ap && this.ap) this.ap.add(apData(ap));
     else if (ap) {
       this.ap = at(['ap'], () => new ApBus(this.core, apData(ap)));
       modules.push(vfioApModule(this.ap));
     }
-    if (css && !this.css) {
-      this.css = new ChannelSubsystem(this.core);
-      modules.push(vfioCcwModule(this.css));
+    if (channels) {
+      this.css = channels;
+      modules.push(vfioCcwModule(channels));
     }
     for (const [index, data] of (css?.subchannels ?? []).entries())
       at(['css', 'subchannels', index], () => this.css!.add(data));
     return modules;
   }
+}
+
+/** What of a fixture stays when its functions, subchannels and devices are unplugged. */
+function lastingPart(fixture: Fixture): Fixture {
+  const { pci, css } = fixture;
+  return {
+    ...fixture,
+    ...(pci && { pci: { ...pci, functions: [] } }),
+    ...(css && { css: { ...css, subchannels: [] } }),
+    builtinModules: [],
+    buses: [],
+    classes: [],
+    devices: [],
+    nodes: {},
+    overrides: {},
+    modules: [],
+    mdevs: [],
+    faults: [],
+  };
 }
 
 /**

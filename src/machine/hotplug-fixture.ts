@@ -41,7 +41,9 @@ export function plugFixture(
   loader.addImages(fixture.moduleImages);
   slots.forget(pci?.functions ?? []);
   const run = (what: string, step: () => Sleeps<void>) => tell(hotplug, what, step);
-  const added = run(fixture.name, () => machine.addHardware(hardware, 'plug'));
+  const added = run(fixture.name, () =>
+    after(machine.addHardware(hardware, 'plug'), () => machine.host.remember(fixture)),
+  );
   const back = after(added, () => eachInTurn(empty, (name) => run(name, () => core.slots.get(name)!.plug())));
   return after(
     after(back, () => bringUp(machine, missing, run)),

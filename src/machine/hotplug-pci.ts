@@ -50,9 +50,22 @@ export class PciSlots {
   }
 
   insert(functions: readonly PciFunctionFixture[]): Sleeps<void> {
+    if (functions.length === 0) return;
     this.forget(functions);
     const { bus } = this.host()!;
+    for (const { numaNode } of functions) if (numaNode >= 0) bus.numaNodes.add(numaNode);
     this.host()!.insert(functions);
     return after(bus.rescanLocked(), () => {});
+  }
+
+  /** What left its slot, by the function that was pulled. */
+  get out(): ReadonlyMap<string, readonly PciFunctionFixture[]> {
+    return this.#unplugged;
+  }
+
+  /** Takes functions to be unplugged that have not been in a slot since the boot, or are not any more. */
+  setOut(out: Iterable<readonly [string, readonly PciFunctionFixture[]]>): void {
+    this.#unplugged.clear();
+    for (const [address, functions] of out) this.#unplugged.set(address, functions);
   }
 }

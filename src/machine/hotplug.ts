@@ -20,6 +20,7 @@ import { after, andThen, eachInTurn, type Sleeps } from '../lib/sleep.js';
 import { type Fixture, FixtureError } from './fixture.js';
 import type { PciFunctionFixture } from './fixture-pci.js';
 import { PciSlots } from './hotplug-pci.js';
+import { type HotplugState, putBackHotplug, stateOfHotplug } from './hotplug-state.js';
 import { plugFixture } from './hotplug-fixture.js';
 import type { Machine } from './machine.js';
 
@@ -66,15 +67,42 @@ export class Hotplug {
     throw new KernelError(errno);
   }
 
+  /** What was plugged in and out since the boot. */
+  get state(): HotplugState {
+    return stateOfHotplug(this.machine, this.#slots, this.#leaving, this.#brought);
+  }
+
+  /**
+   * Plugs in and out what was on a machine of the same fixture, before modules are loaded. Slots that come with modules
+   * are emptied by {@link empty}.
+   * @param change what a fixture that was plugged in is changed to
+   */
+  putBack(state: HotplugState, change: (fixture: Fixture) => Fixture): Sleeps<void> {
+    for (const [name, names] of Object.entries(state.brought)) this.#brought.set(name, names);
+    return putBackHotplug(this.machine, this.#slots, state, change);
+  }
+
+  /** Takes what is in slots out of them. */
+  empty(names: readonly string[]): Sleeps<void> {
+    return eachInTurn(names, (name) => {
+      const slot = this.machine.core.slots.get(name);
+      return slot?.occupied ? slot.unplug() : undefined;
+    });
+  }
+
   /**
    * Plugs in what was unplugged before, by the name of its device, or a fixture.
-   * @throws EEXIST when it is there, EBUSY while it is leaving, ENOENT when nothing has that name
+   * @throws EEXIST when it is there, EBUSY while it is leaving, ENOENT when nothing has that name, ENODEV when the bridge
+   * above it is unplugged
    */
   add(name: string): Sleeps<void> {
     if (this.#leaving.has(name)) this.refuse(Errno.EBUSY, `${name}: is still leaving; see holders`);
     const slot = this.machine.core.slots.get(name);
     if (slot) return slot.occupied ? this.refuse(Errno.EEXIST, `${name}: is there`) : slot.plug();
-    if (this.#slots.unplugged.includes(name)) return this.#slots.plug(name);
+    if (this.#slots.unplugged.includes(name)) {
+      this.#assertBus(name);
+      return this.#slots.plug(name);
+    }
     if (this.#slots.has(name)) {
       if (this.#slots.isFound(name)) this.refuse(Errno.EEXIST, `${name}: is there`);
       return this.#slots.rescan();
@@ -113,11 +141,15 @@ export class Hotplug {
    */
   addFunction(description: PciFunctionFixture): Sleeps<void> {
     const { address } = description;
-    const bus = address.slice(0, 7);
     if (this.#slots.has(address) || this.#leaving.has(address))
       this.refuse(Errno.EEXIST, `${address}: there is a function already; remove it first`);
-    if (!this.machine.host.pci?.hasBus(bus)) this.refuse(Errno.ENODEV, `${address}: there is no bus ${bus}`);
+    this.#assertBus(address);
     return this.#slots.insert([description]);
+  }
+
+  #assertBus(address: string): void {
+    const bus = address.slice(0, 7);
+    if (!this.machine.host.pci?.hasBus(bus)) this.refuse(Errno.ENODEV, `${address}: there is no bus ${bus}`);
   }
 
   /**

@@ -37,6 +37,8 @@ import { type Credentials, ROOT } from './permission.js';
 import { Process } from './process.js';
 import { type FixtureShelf, Hotplug } from './hotplug.js';
 import { addHotplugFile } from './hotplug-file.js';
+import { putBackState, withApMasks } from './put-back-state.js';
+import type { MachineState } from './state.js';
 import { addUeventsFile } from './uevents-file.js';
 
 /** include/uapi/linux/magic.h */
@@ -66,6 +68,11 @@ export interface MachineOptions {
   majors?: Readonly<Record<string, number>>;
   /** Where the time comes from; the clock of this process without it. */
   clock?: Clock;
+}
+
+export interface BootOptions extends Omit<MachineOptions, 'profile'> {
+  /** What users made of a machine of this fixture before; in place of the fixture's own modules, devices and rules. */
+  state?: MachineState | undefined;
 }
 
 export class Machine {
@@ -112,22 +119,27 @@ export class Machine {
   /**
    * The machine that a fixture describes, booted.
    * @throws KernelError when a module or a device of the fixture cannot be had
+   * @throws PutBackError when something of a state cannot
    */
-  static fromFixture(fixture: Fixture, options: Omit<MachineOptions, 'profile'> = {}): Machine {
+  static fromFixture(fixture: Fixture, options: BootOptions = {}): Machine {
     const machine = new Machine({
       ...options,
       profile: { ...profiles[fixture.kernel], arch: fixture.arch },
       images: { ...images[fixture.kernel], ...fixture.moduleImages, ...options.images },
       majors: fixture.majors,
     });
-    void machine.addHardware(fixture, 'boot');
-    bringUp(machine, fixture, (what, step) => {
-      const done = step();
-      // A device that takes its time comes when it is ready, or not. The others do not wait for it.
-      if (asleep(done))
-        done.catch((error: Error) => machine.core.log.print(`mdevfs: ${what}: ${error.message}`));
-    });
-    override(machine.core, fixture.overrides);
+    const { state } = options;
+    void machine.addHardware(state ? withApMasks(fixture, state) : fixture, 'boot');
+    if (state) putBackState(machine, fixture, state);
+    else {
+      bringUp(machine, fixture, (what, step) => {
+        const done = step();
+        // A device that takes its time comes when it is ready, or not. The others do not wait for it.
+        if (asleep(done))
+          done.catch((error: Error) => machine.core.log.print(`mdevfs: ${what}: ${error.message}`));
+      });
+      override(machine.core, fixture.overrides);
+    }
     machine.uevents.seqnum = fixture.seqnum;
     return machine;
   }
@@ -179,10 +191,18 @@ export class Machine {
     this.#definitions.set(definition.name, definition);
   }
 
-  /** Makes what the machine boots with, or more while it runs, and the modules for it known. */
-  addHardware(hardware: Hardware, how: 'boot' | 'plug'): Sleeps<void> {
+  /** Whether a module of that name can be loaded, or is. */
+  defines(name: string): boolean {
+    return this.#definitions.has(name);
+  }
+
+  /**
+   * Makes what the machine boots with, or more while it runs, and the modules for it known.
+   * @param groups of what is plugged in: what is added to the numbers by which its functions name IOMMU groups
+   */
+  addHardware(hardware: Hardware, how: 'boot' | 'plug', groups?: number): Sleeps<void> {
     const { host, loader } = this;
-    return after(host[how](hardware), (modules) => {
+    return after(how === 'boot' ? host.boot(hardware) : host.plug(hardware, groups), (modules) => {
       if (host.pci) loader.addBuiltin(pciBuiltin, host.pci);
       for (const definition of modules) this.define(definition);
     });

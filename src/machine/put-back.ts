@@ -12,6 +12,11 @@ import type { Machine } from './machine.js';
 
 export type MdevFixture = Fixture['mdevs'][number];
 
+/** What of a state cannot be had on the machine that there is now. */
+export class PutBackError extends Error {
+  override readonly name = 'PutBackError';
+}
+
 /**
  * Makes a device. A number that is taken is not had, nor any by one that takes its time; it gets the lowest free one.
  * @throws what creating it or writing its attributes throws

@@ -1,10 +1,11 @@
 /**
- * What users made of a machine since it was booted: which modules are loaded with what parameters, which mediated
- * devices there are, with what was written to their attributes, and which AP queues the host keeps. A fixture with such a
- * state boots to the same.
+ * What users made of a machine since it was booted: what is plugged in, which modules are loaded with what parameters,
+ * which drivers have what, which AP queues the host keeps, which mediated devices there are, with what was written to their
+ * attributes, and which rules of fault injection. A fixture boots to the same with it (put-back-state.ts).
  *
- * The rest is as after a reboot: what was bound, unbound and switched on PCI functions, modes and owners of files, the
- * number of the last uevent, what was written to the raw nodes of a fixture, the memory of devices and who had them open.
+ * The rest is as after a reboot: other switches of PCI functions, which of them the kernel was told to forget, modes and
+ * owners of files, the number of the last uevent, what was written to the raw nodes of a fixture, the memory of devices
+ * and who had them open.
  * @module
  */
 
@@ -13,22 +14,29 @@ import type { KernfsObserver } from '../kernfs/notify.js';
 import { mdevModule } from '../mdev/core.js';
 import type { MdevDevice } from '../mdev/device.js';
 import { vfioModule } from '../vfio/core.js';
+import { faultState } from './fault.js';
 import { FixtureError } from './fixture.js';
 import { describeIssues } from './fixture-fault.js';
 import { ap as apSchema } from './fixture-s390.js';
-import { type Fixture, fixtureSchema } from './fixture-schema.js';
+import { fixtureSchema } from './fixture-schema.js';
+import { hotplugState } from './hotplug-state.js';
 import type { Machine } from './machine.js';
-
-export interface MachineState {
-  modules: Fixture['modules'];
-  mdevs: Fixture['mdevs'];
-  /** Masks of the AP bus, on which it depends what can be assigned; undefined on a machine without one. */
-  ap?: Pick<NonNullable<Fixture['ap']>, 'apmask' | 'aqmask'> | undefined;
-}
+import { bindingState, stateOfBindings } from './state-binding.js';
 
 const { modules, mdevs } = fixtureSchema.shape;
-const masks = apSchema.pick({ apmask: true, aqmask: true }).optional();
-const stateSchema = z.strictObject({ modules, mdevs, ap: masks });
+const masks = apSchema.pick({ apmask: true, aqmask: true });
+const stateSchema = z.strictObject({
+  modules: modules.unwrap(),
+  mdevs: mdevs.unwrap(),
+  // On which it depends what can be assigned; only on a machine with an AP bus.
+  ap: masks.optional(),
+  // Not in files of format 1; then it is as the fixture has it.
+  hotplug: hotplugState.optional(),
+  bindings: bindingState.optional(),
+  faults: z.array(faultState).optional(),
+});
+
+export type MachineState = z.output<typeof stateSchema>;
 
 /**
  * @param file where it is from, for messages
@@ -51,7 +59,8 @@ export function machineState(machine: Machine): MachineState {
     ...(host.ap && { ap: host.ap.config.texts }),
     modules: live.map(({ name, parameters }) => ({ name, parameters: parameters.changed() })),
     mdevs: all
-      .filter(({ active }) => active)
+      // Of a parent that is leaving they are about to go, and could not be put back without it.
+      .filter(({ active, mdevType }) => active && !mdevType.parent.unregistering)
       .map((mdev) => {
         const { uuid, mdevType } = mdev;
         const vdev = vfioDevices.get(mdev);
@@ -66,22 +75,18 @@ export function machineState(machine: Machine): MachineState {
             : { unbound: true }),
         };
       }),
+    hotplug: machine.hotplug.state,
+    bindings: stateOfBindings(host),
+    faults: machine.faults.state,
   };
 }
 
-/** A fixture that boots to a state. Its overrides of mediated devices that are gone are left out. */
-export function withState(fixture: Fixture, state: MachineState): Fixture {
-  const kept = new Set(state.mdevs.map(({ uuid }) => uuid));
-  const gone = fixture.mdevs.map(({ uuid }) => uuid.toLowerCase()).filter((uuid) => !kept.has(uuid));
-  const isLeft = (path: string) => !gone.some((uuid) => path.includes(`/${uuid}`));
-  const overrides = Object.fromEntries(Object.entries(fixture.overrides).filter(([path]) => isLeft(path)));
-  const ap = fixture.ap && { ...fixture.ap, ...state.ap };
-  return { ...fixture, ...state, ap, overrides };
-}
-
 /** Where files are whose writing changes a state without a uevent. */
-const SILENT =
-  /\/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\/|^\/module\/[^/]+\/parameters\//;
+const SILENT = [
+  /\/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\//,
+  /^\/module\/[^/]+\/parameters\//,
+  /\/(driver_override|sriov_drivers_autoprobe)$/,
+];
 
 /**
  * Tells of changes of a machine's state: of those that a write makes before whoever wrote is told, and once; of others
@@ -91,15 +96,13 @@ const SILENT =
 export function watchState(machine: Machine, changed: () => void): () => void {
   const { root } = machine.sysfs;
   let seen = machine.uevents.seqnum;
+  let rulesChanged = false;
   let pending = false;
+  const hasChanged = () => rulesChanged || seen !== machine.uevents.seqnum;
   const tell = () => {
     seen = machine.uevents.seqnum;
+    rulesChanged = false;
     changed();
-  };
-  const observer: KernfsObserver = {
-    written(node) {
-      if (seen !== machine.uevents.seqnum || SILENT.test(node.path)) tell();
-    },
   };
   const later = () => {
     if (pending) return;
@@ -107,8 +110,17 @@ export function watchState(machine: Machine, changed: () => void): () => void {
     // A write that is being served is at its end by then.
     queueMicrotask(() => {
       pending = false;
-      if (seen !== machine.uevents.seqnum) tell();
+      if (hasChanged()) tell();
     });
+  };
+  const observer: KernfsObserver = {
+    written({ path }) {
+      if (hasChanged() || SILENT.some((pattern) => pattern.test(path))) tell();
+    },
+    faultsChanged() {
+      rulesChanged = true;
+      later();
+    },
   };
   root.observers.add(observer);
   const unsubscribe = machine.uevents.subscribe(later);

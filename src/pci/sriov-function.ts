@@ -10,14 +10,20 @@ import type { PciSriov } from './sriov.js';
 const EMPTY = new Uint8Array();
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
 
+/** Where a virtual function is to be found, whether or not it is there. */
+export function virtualAddress(sriov: PciSriov, index: number): string {
+  const physical = sriov.device.function;
+  const number = physical.devfn + sriov.offset + sriov.stride * index;
+  return `${physical.bus}:${hex(number >> 3, 2)}.${number & 7}`;
+}
+
 /** @param index its number among the virtual functions, from 0 */
 export function virtualFunction(sriov: PciSriov, index: number): PciFunction {
   const physical = sriov.device.function;
   const { options } = physical;
-  const number = physical.devfn + sriov.offset + sriov.stride * index;
   return new PciFunction({
     physical,
-    address: `${physical.bus}:${hex(number >> 3, 2)}.${number & 7}`,
+    address: virtualAddress(sriov, index),
     vendor: physical.vendor,
     device: sriov.vfDevice,
     class: options.class,

@@ -303,6 +303,8 @@ t.test('what cannot be is refused, and the log says why', async (t) => {
   t.strictSame(sh.refused('remove mtti'), ['ENODEV', 'mtti: is no parent here (did you mean "mtty"?)']);
   sh.plug(`remove ${GPU}`);
   t.strictSame(sh.refused(`remove ${GPU}`), ['ENODEV', `${GPU}: is unplugged already`]);
+  sh.plug('remove 0000:3a:00.0');
+  t.strictSame(sh.refused(`add ${GPU}`), ['ENODEV', `${GPU}: there is no bus 0000:3b`]);
   const fd = sh.process.open(HOTPLUG, 1);
   sh.process.write(fd, Buffer.from('{"name": "half'));
   sh.process.close(fd);

@@ -6,13 +6,15 @@
 import { type Fixture, parseFixture } from '../../src/machine/fixture.js';
 import { Machine } from '../../src/machine/machine.js';
 import { formatFixture, snapshot } from '../../src/machine/snapshot.js';
+import type { MachineState } from '../../src/machine/state.js';
 import type { Tree, TreeNode } from '../../src/machine/tree.js';
 import { diffTrees } from '../../src/machine/tree-diff.js';
 import { machineTree } from '../../src/machine/tree-machine.js';
 import { StoppedClock } from './stopped-clock.js';
 
 /** Time stands still, so that two machines that were made alike show the same. */
-export const boot = (fixture: Fixture) => Machine.fromFixture(fixture, { clock: new StoppedClock() });
+export const boot = (fixture: Fixture, state?: MachineState) =>
+  Machine.fromFixture(fixture, { clock: new StoppedClock(), state });
 
 const told = (node: TreeNode | undefined) => {
   if (!node) return 'nothing';
