@@ -9,6 +9,7 @@ import { constants } from 'node:fs';
 import { lstat, open, readdir, readlink, statfs } from 'node:fs/promises';
 import { Errno, type ErrnoName } from '../lib/errno.js';
 import { CONTROL_DIR, newDir, Tree, type TreeDir, type TreeFile, type TreeNode } from '../machine/tree.js';
+import { contentOfCopy } from './tree-copy.js';
 
 const SYSFS_MAGIC = 0x62656572;
 const FUSE_SUPER_MAGIC = 0x65735546;
@@ -110,7 +111,10 @@ class Reader {
         const pieces: Buffer[] = [];
         for (let offset = 0; offset <= MOST; ) {
           const { bytesRead, buffer } = await handle.read(Buffer.alloc(4096), 0, 4096, offset);
-          if (bytesRead === 0) return { ...file, content: Buffer.concat(pieces) };
+          if (bytesRead === 0) {
+            const content = Buffer.concat(pieces);
+            return { ...file, content: this.copied ? contentOfCopy(content) : content };
+          }
           pieces.push(buffer.subarray(0, bytesRead));
           offset += bytesRead;
         }

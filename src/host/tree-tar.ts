@@ -1,8 +1,8 @@
 /**
  * Reads a sysfs from an archive, as `tar -C / -c sys`, `bsdtar` and reports of support tools hold one; compressed or not.
  *
- * An archive does not tell all: of files that could not be read nothing is in it, and GNU tar fills a file up with zeros
- * to the size that sysfs claims. So nothing is missing on purpose, and zeros at the end of a text are not its own.
+ * An archive does not tell all: of files that could not be opened nothing is in it, and of those that could not be read
+ * nothing (tree-copy.ts). So nothing is missing on purpose.
  * @module
  */
 
@@ -10,6 +10,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { Parser, type ReadEntry } from 'tar';
 import { newDir, Tree, type TreeNode } from '../machine/tree.js';
+import { contentOfCopy } from './tree-copy.js';
 
 const PAGE_SIZE = 4096;
 const TOPS = ['bus', 'class', 'devices'];
@@ -74,19 +75,11 @@ async function nodeOf(entry: ReadEntry): Promise<TreeNode | undefined> {
     case 'OldFile':
     case 'ContiguousFile': {
       const { size } = entry;
-      const bytes = await entry.concat();
-      const content = size === PAGE_SIZE ? withoutPadding(bytes) : bytes;
+      const content = contentOfCopy(await entry.concat());
       return { kind: 'file', mode, size, content, ...(size !== PAGE_SIZE && { unsure: 'size' as const }) };
     }
     default:
       entry.resume();
       return undefined;
   }
-}
-
-function withoutPadding(bytes: Buffer): Buffer {
-  let end = bytes.length;
-  while (end > 0 && bytes[end - 1] === 0) end--;
-  // A configuration space may well end in zeros, and has others before.
-  return bytes.subarray(0, end).includes(0) ? bytes : bytes.subarray(0, end);
 }

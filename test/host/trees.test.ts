@@ -68,6 +68,26 @@ t.test('zeros by which tar fills a file up to the size of sysfs are not its own'
   t.equal(text, 'Single port serial');
 });
 
+t.test('what could not be read when an archive or a copy was made is what the emulation has', async (t) => {
+  const dir = scratch(t);
+  copy(original(), join(dir, 'sys'));
+  const types = join(dir, 'sys/class/mtty/mtty/mdev_supported_types');
+  writeFileSync(join(types, 'mtty-1/name'), Buffer.alloc(4096));
+  writeFileSync(join(types, 'mtty-2/name'), '');
+  writeFileSync(join(dir, 'sys/firmware/unread'), '');
+  const file = join(dir, 'sys.tar');
+  t.equal(spawnSync('tar', ['-cf', file, '-C', dir, './sys']).status, 0);
+  for (const tree of [await readTar(file), await readTree(join(dir, 'sys'))]) {
+    const { tree: shown, fixture } = take(tree);
+    t.strictSame(fixture.overrides, {});
+    t.strictSame(
+      differences(shown, original()).map((line) => line.split(':')[0]),
+      ['/sys/firmware/unread'],
+    );
+    t.equal(shown.text('/sys/firmware/unread'), '', 'what the emulation has not is there, and empty');
+  }
+});
+
 t.test('what is no archive and what has no sysfs in it is refused', async (t) => {
   const dir = scratch(t);
   const file = join(dir, 'x.tar');

@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readTree } from '../../src/host/tree-dir.js';
+import type { Fixture } from '../../src/machine/fixture.js';
 import { diffTrees } from '../../src/machine/tree-diff.js';
 import { mdevfs, mountpoint } from './command.js';
 import { noMounts } from './mounted.js';
@@ -41,6 +43,23 @@ t.test('a mount, and the mount of its snapshot, are the same tree', { skip }, as
     [],
   );
   t.equal(mdevfs('snapshot', '--sysfs', other).stdout, first.stdout);
+});
+
+t.test('files that GNU tar could not read are no part of a snapshot of its archive', { skip }, async (t) => {
+  const dir = mountpoint(t);
+  t.equal(mdevfs('mount', dir, '-f', 'samples').status, 0);
+  const archive = join(scratch(t), 'sys.tar');
+  writeFileSync(join(dir, 'kernel/debug/mdevfs/fail'), 'op=read path=**/mtty-1/name errno=EIO');
+  const env = { ...process.env, LC_ALL: 'C' };
+  const { stderr } = spawnSync('tar', ['-cf', archive, '-C', dir, '.'], { encoding: 'utf8', env });
+  t.match(stderr, /mtty-1\/name: Read error at byte 0/);
+  const { overrides, nodes } = JSON.parse(mdevfs('snapshot', '--sysfs', archive).stdout) as Fixture;
+  t.strictSame([overrides, nodes], [{}, {}]);
+  // A tree that is no copy tells.
+  const told = JSON.parse(mdevfs('snapshot', '--sysfs', dir).stdout) as Fixture;
+  t.strictSame(told.overrides, {
+    '/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-1/name': { readError: 'EIO' },
+  });
 });
 
 t.test('what cannot be read is named, with exit code 2', async (t) => {
