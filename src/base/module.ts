@@ -90,6 +90,8 @@ export class Module extends Kobject {
   state: 'coming' | 'live' | 'going' = 'coming';
   /** Modules that use this one. */
   readonly holders = new Set<Module>();
+  /** Names of modules that use this one and are not modelled. */
+  readonly otherHolders = new Set<string>();
   /** References that are no module's: open devices, pinned file systems. */
   references = 0;
 
@@ -110,7 +112,7 @@ export class Module extends Kobject {
   }
 
   get refcount(): number {
-    return this.holders.size + this.references;
+    return this.holders.size + this.otherHolders.size + this.references;
   }
 
   /** What a module that this one depends on exports. */

@@ -8,6 +8,7 @@
 import type { CharFile } from '../base/file.js';
 import type { Log } from '../fuse/transport.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { rosterMembers } from '../lib/roster.js';
 import { KVM_SET_DEVICE_ATTR } from '../uapi/kvm.js';
 import type { SeccompNotif } from '../uapi/seccomp.js';
 import type { VfioDevice } from '../vfio/device.js';
@@ -107,7 +108,9 @@ export class SeccompListener {
   }
 }
 
-/** The device that a request on a file hands out, if any. */
+/** The device that a request on a file hands out, if any. A group of several has none with memory to map. */
 function handedOut(file: CharFile): VfioDevice | undefined {
-  return file instanceof VfioGroupFile ? file.group.vdev : undefined;
+  if (!(file instanceof VfioGroupFile)) return undefined;
+  const [vdev] = rosterMembers(file.group.vdevs);
+  return vdev;
 }

@@ -28,8 +28,8 @@ function steps(machine: Machine, { faults, modules, pci, mdevs }: Parts): Step[]
   return [
     ...faults.map((rule): Step => [`rule for ${rule.op}`, () => void machine.faults.add(rule)]),
     ...modules.map((entry): Step => {
-      const { name, parameters } = typeof entry === 'string' ? { name: entry, parameters: {} } : entry;
-      return [`module ${name}`, () => machine.modprobe(name, parameters)];
+      const name = typeof entry === 'string' ? entry : entry.name;
+      return [`module ${name}`, () => machine.loadModule(entry)];
     }),
     ...functions.flatMap(({ address, sriov }, index): Step[] => {
       if (!sriov || sriov.numVfs === 0) return [];

@@ -105,6 +105,13 @@ function checkPci({ pci, iommu }: Fixture, faults: Faults): void {
     'name',
     pci.drivers.map(({ name }) => name),
   );
+  for (const [index, { module, builtin, binding }] of pci.drivers.entries()) {
+    if (binding.vfio && (module === undefined || builtin))
+      faults.add(
+        ['pci', 'drivers', index, 'builtin'],
+        'expected false and the name of a module, since VFIO is a module',
+      );
+  }
   for (const [index, pciFunction] of pci.functions.entries()) {
     const path = ['pci', 'functions', index];
     const bus = pciFunction.address.slice(0, 7);

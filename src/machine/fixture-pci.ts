@@ -92,6 +92,12 @@ export const pciSetup = z.strictObject(setup).describe('What a driver does with 
 export const pciBinding = z
   .strictObject({
     ...setup,
+    vfio: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Registers the function with VFIO, as vfio-pci does, for a driver that is a module; it needs an IOMMU group, and cannot be opened.',
+      ),
     devices: z
       .array(plainDevice)
       .default([])
@@ -116,6 +122,8 @@ export const pciDriver = z
     binding: pciBinding.prefault({}),
   })
   .describe('A driver of the host, as data.');
+
+const vfioNumber = z.int().min(0).max(0xfffff);
 
 export type PciStep = 'function' | 'slot' | 'bus' | 'domain';
 
@@ -178,6 +186,10 @@ export const pciFunction = z
       .describe('Whether the driver that takes it at boot has been taken from it.'),
     iommuGroup: z.int().nonnegative().optional().describe('Number of its IOMMU group.'),
     iommu: z.string().optional().describe('Name of the IOMMU above it.'),
+    vfioGroup: vfioNumber
+      .optional()
+      .describe('Minor of its VFIO group while a driver registers it with VFIO, if it is free.'),
+    vfioDevice: vfioNumber.optional().describe('Number of its VFIO device then, if it is free.'),
     enabled: z.boolean().default(false).describe('Whether it is enabled without a driver.'),
     resetMethods: z
       .array(z.enum(['device_specific', 'acpi', 'flr', 'af_flr', 'pm', 'bus', 'cxl_bus']))

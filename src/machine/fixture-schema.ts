@@ -27,6 +27,10 @@ const moduleEntry = z.union([
   z.strictObject({
     name: z.string().describe('Name of the module.'),
     parameters: z.record(z.string(), z.string()).default({}).describe('Parameter values, by name, as text.'),
+    holders: z
+      .array(z.string())
+      .optional()
+      .describe('Other modules that use it, which are loaded and have no model; it cannot be unloaded.'),
   }),
 ]);
 

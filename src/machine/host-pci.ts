@@ -17,11 +17,14 @@ import { PciFunction } from '../pci/function.js';
 import { parsePciId } from '../pci/ids.js';
 import { parseResource } from '../pci/resource.js';
 import { pciSriovConfigureSimple } from '../pci/sriov.js';
+import type { VfioDevice } from '../vfio/device.js';
+import { vfioModule } from '../vfio/core.js';
 import { configBytes } from './fixture-config.js';
 import type { PciDriverFixture, PciFixture, PciFunctionFixture } from './fixture-pci.js';
 import { addFirmwareNode, type PlainHost, type PlainTree } from './host-device.js';
 import { BuiltinModule } from './host-module.js';
 import { belowSys, RawNodes } from './host-node.js';
+import { registerWithVfio, unregisterFromVfio, type VfioNumbers } from './host-vfio.js';
 
 const number = (hex: string) => Number.parseInt(hex, 16);
 
@@ -109,7 +112,7 @@ class HostPciDriver extends PciDriver {
     pci: PciBus,
     host: PlainHost,
     description: PciDriverFixture,
-    values: Values,
+    of: FunctionFacts,
     module: Module | undefined,
   ) {
     const { binding } = description;
@@ -119,19 +122,33 @@ class HostPciDriver extends PciDriver {
       ids: description.ids.map(parsePciId),
       sriovConfigure: binding.sriov ? pciSriovConfigureSimple : undefined,
       probe: (device) => {
+        const { values, numbers } = of(device.name);
+        const vfio = binding.vfio && registerWithVfio(module!.import(vfioModule), device, numbers);
         bindPci(device, binding);
-        const texts = { ...values(device.name), address: device.name };
+        const texts = { ...values, address: device.name };
         device.driverData = {
+          ...(vfio && { vfio }),
           nodes: new RawNodes(host.core).addAll(() => device.dir, binding.nodes),
           devices: binding.devices.map((child) => host.add(child, device, texts)),
-        } satisfies Attached;
+        } satisfies Bound;
       },
-      remove: (device) => after(detach(device.driverData as Attached), () => unbindPci(device, binding)),
+      remove: (device) => {
+        const bound = device.driverData as Bound;
+        return after(bound.vfio && unregisterFromVfio(bound.vfio), () =>
+          after(detach(bound), () => unbindPci(device, binding)),
+        );
+      },
     });
   }
 }
 
-type Values = (address: string) => Record<string, string>;
+/** What a driver brings to a function. */
+interface Bound extends Attached {
+  vfio?: VfioDevice;
+}
+
+/** What of a function its driver takes up. */
+type FunctionFacts = (address: string) => { values: Record<string, string>; numbers: VfioNumbers };
 
 /** Makes the bus, still without anything on it. */
 export function makePciBus(core: DriverCore, cpus: number, description: PciFixture): PciBus {
@@ -145,6 +162,9 @@ export function makePciBus(core: DriverCore, cpus: number, description: PciFixtu
 
 /** What stands on the bus of a host, and how more gets there. */
 export class PciHost {
+  /** Numbers that functions ask VFIO for, in place of those that they are described with. */
+  readonly vfioNumbers = new Map<string, VfioNumbers>();
+
   /**
    * @param descriptions what functions are, by address; grows with what is inserted
    * @param notifiers told of every device, after firmware
@@ -194,14 +214,17 @@ export class PciHost {
    */
   addDrivers(drivers: readonly PciDriverFixture[]): ModuleDefinition[] {
     const { bus, host } = this;
-    const values: Values = (address) => this.descriptions.get(address)?.values ?? {};
+    const of: FunctionFacts = (address) => ({
+      values: this.descriptions.get(address)?.values ?? {},
+      numbers: this.vfioNumbers.get(address) ?? this.descriptions.get(address) ?? {},
+    });
     const modules: ModuleDefinition[] = [];
     for (const driver of drivers) {
       const { module: name, builtin } = driver;
-      if (name !== undefined && !builtin) modules.push(driverModule(name, host, driver, values));
+      if (name !== undefined && !builtin) modules.push(driverModule(name, host, driver, of));
       else {
         const module = name === undefined ? undefined : BuiltinModule.named(host.core, name);
-        new HostPciDriver(bus, host, driver, values, module).register();
+        new HostPciDriver(bus, host, driver, of, module).register();
       }
     }
     return modules;
@@ -212,13 +235,14 @@ function driverModule(
   name: string,
   host: PlainHost,
   driver: PciDriverFixture,
-  values: Values,
+  of: FunctionFacts,
 ): ModuleDefinition<PciDriver> {
   return {
     name,
+    depends: driver.binding.vfio ? [vfioModule] : [],
     init: (module) => {
       const bus = module.import(pciBuiltin);
-      return new HostPciDriver(bus, host, driver, values, module).register() as PciDriver;
+      return new HostPciDriver(bus, host, driver, of, module).register() as PciDriver;
     },
     exit: (registered) => registered.unregister(),
   };

@@ -28,6 +28,7 @@ import { FaultRules } from './fault.js';
 import { addFaultFile } from './fault-file.js';
 import type { Fixture } from './fixture.js';
 import { type Hardware, Host, override } from './host.js';
+import { PathLink } from './host-node.js';
 import { images } from './images.js';
 import type { ForeignVm } from '../kvm/foreign.js';
 import { addLedgers } from './ledgers.js';
@@ -215,6 +216,23 @@ export class Machine {
    */
   modprobe(name: string, parameters: Record<string, string> = {}): void {
     this.loader.modprobe(this.#definition(name), parameters);
+  }
+
+  /** Loads a module as a fixture has it. @throws as {@link modprobe} */
+  loadModule(entry: Fixture['modules'][number]): void {
+    const {
+      name,
+      parameters,
+      holders = [],
+    } = typeof entry === 'string' ? { name: entry, parameters: {} } : entry;
+    this.modprobe(name, parameters);
+    const { otherHolders, dir } = this.loader.modules.find((module) => module.name === name)!;
+    const links = dir.lookup('holders') as KernfsDir;
+    for (const holder of holders) {
+      if (links.find(holder)) continue;
+      otherHolders.add(holder);
+      links.add(new PathLink(dir.root, holder, `/module/${holder}`));
+    }
   }
 
   /**

@@ -21,10 +21,10 @@ export function putBackState(machine: Machine, fixture: Fixture, state: MachineS
   const { host } = machine;
   const { hotplug, bindings, faults, modules, mdevs } = state;
   const modprobe = (entry: Fixture['modules'][number]) => {
-    const { name, parameters } = typeof entry === 'string' ? { name: entry, parameters: {} } : entry;
+    const name = typeof entry === 'string' ? entry : entry.name;
     attempt(
       () => `module ${name}`,
-      () => machine.modprobe(name, parameters),
+      () => machine.loadModule(entry),
     );
   };
   // Functions as the fixture has them, where the state does not say how they are.
@@ -36,7 +36,11 @@ export function putBackState(machine: Machine, fixture: Fixture, state: MachineS
         () => 'what was plugged in',
         () => machine.hotplug.putBack(hotplug, (plugged) => withApMasks(plugged, state)),
       ),
-    () => modules.forEach(modprobe),
+    () => {
+      for (const [address, numbers] of Object.entries(bindings?.vfio ?? {}))
+        host.pciHost?.vfioNumbers.set(address, numbers);
+      modules.forEach(modprobe);
+    },
     () => machine.hotplug.empty(hotplug?.empty ?? []),
     () => (bindings ? rebind(machine, host, bindings) : bringUp(machine, asBooted, (_what, step) => step())),
     () =>

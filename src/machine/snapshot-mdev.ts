@@ -32,24 +32,40 @@ export function mdevsOf(tree: Tree, model: Tree): MdevInput[] {
   });
   const order = (mdev: Found) => (mdev.unbound ? Infinity : (mdev.iommuGroup ?? Infinity));
   found.sort((a, b) => order(a) - order(b) || (a.uuid < b.uuid ? -1 : 1) || 0);
-  const groups = model.dirNames('/sys/kernel/iommu_groups').map(Number);
-  return withoutNatural(found, groups).map(({ path, ...mdev }) => ({ ...mdev, ...assigned(tree, path) }));
+  return withoutNatural(found, model).map(({ path, ...mdev }) => ({ ...mdev, ...assigned(tree, path) }));
 }
 
 function numbersOf(tree: Tree, path: string): Pick<MdevInput, 'iommuGroup' | 'vfioGroup' | 'vfioDevice'> {
   const group = tree.targetName(`${path}/iommu_group`);
-  const dev = group === undefined ? undefined : tree.text(`/sys/devices/virtual/vfio/${group}/dev`);
+  return { ...(group !== undefined && { iommuGroup: Number(group) }), ...vfioNumbers(tree, path) };
+}
+
+/** Numbers of a device that VFIO has; undefined for any other. */
+export function vfioNumbers(
+  tree: Tree,
+  path: string,
+): Pick<MdevInput, 'vfioGroup' | 'vfioDevice'> | undefined {
   const device = tree.dirNames(`${path}/vfio-dev`)[0];
+  if (device === undefined) return undefined;
+  const group = tree.targetName(`${path}/iommu_group`);
+  const dev = group === undefined ? undefined : tree.text(`/sys/devices/virtual/vfio/${group}/dev`);
   return {
-    ...(group !== undefined && { iommuGroup: Number(group) }),
     ...(dev !== undefined && { vfioGroup: Number(dev.split(':')[1]) }),
-    ...(device !== undefined && { vfioDevice: Number(device.replace('vfio', '')) }),
+    vfioDevice: Number(device.replace('vfio', '')),
   };
 }
 
 /** Leaves out numbers that a device gets anyway: the lowest that are free. */
-function withoutNatural(mdevs: readonly Found[], groups: readonly number[]): Found[] {
-  const used = { iommuGroup: new Set(groups), vfioGroup: new Set<number>(), vfioDevice: new Set<number>() };
+function withoutNatural(mdevs: readonly Found[], model: Tree): Found[] {
+  const devices = model
+    .names('/sys/class/vfio-dev')
+    .map((name) => model.target(`/sys/class/vfio-dev/${name}`)!);
+  const others = devices.map((path) => vfioNumbers(model, parentOf(parentOf(path))) ?? {});
+  const used = {
+    iommuGroup: new Set(model.dirNames('/sys/kernel/iommu_groups').map(Number)),
+    vfioGroup: new Set(others.map(({ vfioGroup }) => vfioGroup)),
+    vfioDevice: new Set(others.map(({ vfioDevice }) => vfioDevice)),
+  };
   return mdevs.map((mdev) => {
     const left = { ...mdev };
     for (const key of ['iommuGroup', 'vfioGroup', 'vfioDevice'] as const) {

@@ -5,6 +5,7 @@
  */
 
 import { configured, type ModuleDefinition, type ModuleImage } from '../base/module.js';
+import { PAGE_SIZE } from '../kernfs/file.js';
 import type { KernelProfile, ProfileName } from '../base/profile.js';
 import type { FixtureInput } from './fixture.js';
 import { images } from './images.js';
@@ -46,7 +47,7 @@ export function imagesOf(
   const own: Record<string, ModuleImage> = {};
   for (const name of names) {
     const image = moduleImage(tree, name);
-    const { sections = {}, notes = {}, ...rest } = images[kernel][name] ?? {};
+    const { sections = {}, notes = {}, ...rest } = images[kernel][name] ?? { coresize: PAGE_SIZE };
     if (sorted(image) !== sorted({ ...rest, sections, notes })) own[name] = image;
   }
   return own;
@@ -65,14 +66,21 @@ const sorted = (value: unknown): string =>
  */
 export function loadedModules(tree: Tree, own: readonly string[], profile: KernelProfile): ModuleEntry[] {
   const known = modules.filter(({ arch }) => (arch ?? profile.arch) === profile.arch);
-  const entries = known
-    .filter(({ name }) => isLoaded(tree, name))
-    .map((each) => moduleEntry(tree, each, profile));
-  return [...entries, ...own];
+  const loaded = known.filter(({ name }) => isLoaded(tree, name));
+  const names = new Set([...loaded.map(({ name }) => name), ...own]);
+  return [...loaded.map((each) => moduleEntry(tree, each, profile, names)), ...own];
 }
 
-/** Its name, with the parameters that are not what they are by themselves. */
-function moduleEntry(tree: Tree, definition: ModuleDefinition, profile: KernelProfile): ModuleEntry {
+/**
+ * Its name, with the parameters that are not what they are by themselves, and modules that hold it from without.
+ * @param names of all that will be loaded
+ */
+function moduleEntry(
+  tree: Tree,
+  definition: ModuleDefinition,
+  profile: KernelProfile,
+  names: ReadonlySet<string>,
+): ModuleEntry {
   const { name } = definition;
   const parameters: Record<string, string> = {};
   for (const { name: parameter, initial } of configured(definition.parameters ?? [], profile)) {
@@ -80,5 +88,7 @@ function moduleEntry(tree: Tree, definition: ModuleDefinition, profile: KernelPr
     const shown = typeof initial === 'boolean' ? (initial ? 'Y' : 'N') : String(initial);
     if (text !== undefined && text !== shown) parameters[parameter] = text;
   }
+  const holders = tree.names(`${dirOf(name)}/holders`).filter((holder) => !names.has(holder));
+  if (holders.length > 0) return { name, parameters, holders };
   return Object.keys(parameters).length > 0 ? { name, parameters } : name;
 }

@@ -6,6 +6,7 @@
 import type { ResetMethod } from '../pci/function.js';
 import type { FixtureInput } from './fixture.js';
 import { bindingOf } from './snapshot-binding.js';
+import { vfioNumbers } from './snapshot-mdev.js';
 import { isVirtualFunction, sriovOf } from './snapshot-sriov.js';
 import { baseOf, parentOf, type Tree } from './tree.js';
 
@@ -179,13 +180,22 @@ function driverOf(tree: Tree, name: string): DriverInput {
   const mine = functionsOf(tree, name);
   const module = tree.targetName(`/sys/bus/pci/drivers/${name}/module`);
   const ids = mine.filter((path) => overrideOf(tree, path) !== name).map((path) => idOf(tree, path));
+  const vfio = module !== undefined && mine.some((path) => vfioNumbers(tree, path) !== undefined);
   return {
     name,
     ...(module !== undefined && { module }),
+    ...(vfio && { builtin: false }),
     ids: [...new Set(ids)].sort(),
-    binding: bindingOf(tree, mine),
+    binding: { ...bindingOf(tree, mine), ...(vfio && { vfio }) },
   };
 }
+
+/** Modules of drivers by which functions are in the hands of VFIO. */
+export const vfioDrivers = ({ drivers = [] }: PciInput): string[] => [
+  ...new Set(
+    drivers.flatMap(({ module, binding }) => (module !== undefined && binding?.vfio ? [module] : [])),
+  ),
+];
 
 function overrideOf(tree: Tree, path: string): string | undefined {
   const text = tree.text(`${path}/driver_override`);
@@ -239,6 +249,7 @@ function functionOf(
     ...(tree.target(`${path}/iommu`)?.startsWith('/sys/devices/virtual/iommu/') && {
       iommu: tree.targetName(`${path}/iommu`),
     }),
+    ...vfioNumbers(tree, path),
     ...(driver === undefined && Number(text('enable') ?? 0) > 0 && { enabled: true }),
     ...(methods && { resetMethods: methods }),
     ...(sriov && { sriov }),

@@ -19,7 +19,7 @@ import { addPlainDevices, type DeviceInput } from './snapshot-device.js';
 import { iommuOf } from './snapshot-iommu.js';
 import { majorsOf, mdevsOf } from './snapshot-mdev.js';
 import { imagesOf, isLoaded, loadedModules } from './snapshot-module.js';
-import { completeConfigs, pciCpus, pciOf, pciPaths } from './snapshot-pci.js';
+import { completeConfigs, pciCpus, pciOf, pciPaths, vfioDrivers } from './snapshot-pci.js';
 import { addResidue, isMoving, type Owner } from './snapshot-residue.js';
 import { apOf, cssOf, hasCcwParents } from './snapshot-s390.js';
 import { isVirtualAddress } from './snapshot-sriov.js';
@@ -91,6 +91,7 @@ function describe(tree: Tree): FixtureInput {
   // That there are parents tells of their driver where modules are not in the tree.
   const own = [
     ...vgpus.map(({ module }) => module),
+    ...(pci ? vfioDrivers(pci) : []),
     ...(ap ? ['vfio_ap'] : []),
     ...(css && (isLoaded(tree, 'vfio_ccw') || hasCcwParents(tree, css)) ? ['vfio_ccw'] : []),
   ];

@@ -11,6 +11,7 @@ import { KernelError } from '../lib/errno.js';
 import { after, eachInTurn, type Sleeps } from '../lib/sleep.js';
 import { PciDevice } from '../pci/device.js';
 import { pciSriovConfigureSimple } from '../pci/sriov.js';
+import type { VfioCore } from '../vfio/core.js';
 import type { Host } from './host.js';
 
 export const bindingState = z.strictObject({
@@ -21,6 +22,9 @@ export const bindingState = z.strictObject({
   sriov: z
     .record(z.string(), z.strictObject({ numVfs: z.int().nonnegative(), autoprobe: z.boolean() }))
     .describe('Virtual functions of physical ones.'),
+  vfio: z
+    .record(z.string(), z.strictObject({ vfioGroup: z.int(), vfioDevice: z.int() }))
+    .describe('Numbers that functions have from VFIO.'),
 });
 
 export type BindingState = z.output<typeof bindingState>;
@@ -36,8 +40,9 @@ const busesOf = (host: Host): Bus[] => [host.pci, host.css?.bus].filter((bus) =>
 const bootedOverride = ({ functions, css }: Host, name: string): string | undefined =>
   (functions.get(name) ?? css?.known.get(name))?.driverOverride;
 
-export function stateOfBindings(host: Host): BindingState {
-  const state: BindingState = { drivers: {}, overrides: {}, sriov: {} };
+/** @param vfio the VFIO core, if it is loaded */
+export function stateOfBindings(host: Host, vfio: VfioCore | undefined): BindingState {
+  const state: BindingState = { drivers: {}, overrides: {}, sriov: {}, vfio: {} };
   for (const bus of busesOf(host)) {
     for (const device of bus.devices.values()) {
       const { name, driver } = device;
@@ -47,6 +52,9 @@ export function stateOfBindings(host: Host): BindingState {
       const sriov = device instanceof PciDevice ? device.sriov : undefined;
       if (sriov) state.sriov[name] = { numVfs: sriov.numVfs, autoprobe: sriov.driversAutoprobe };
     }
+  }
+  for (const { device, group, index } of vfio?.devices ?? []) {
+    if (device instanceof PciDevice) state.vfio[device.name] = { vfioGroup: group.minor, vfioDevice: index };
   }
   return state;
 }

@@ -57,7 +57,11 @@ export function machineState(machine: Machine): MachineState {
   const all = [...(loader.exportsOf(mdevModule)?.bus.devices.values() ?? [])] as MdevDevice[];
   return {
     ...(host.ap && { ap: host.ap.config.texts }),
-    modules: live.map(({ name, parameters }) => ({ name, parameters: parameters.changed() })),
+    modules: live.map(({ name, parameters, otherHolders }) => ({
+      name,
+      parameters: parameters.changed(),
+      ...(otherHolders.size > 0 && { holders: [...otherHolders] }),
+    })),
     mdevs: all
       // Of a parent that is leaving they are about to go, and could not be put back without it.
       .filter(({ active, mdevType }) => active && !mdevType.parent.unregistering)
@@ -76,7 +80,7 @@ export function machineState(machine: Machine): MachineState {
         };
       }),
     hotplug: machine.hotplug.state,
-    bindings: stateOfBindings(host),
+    bindings: stateOfBindings(host, vfio),
     faults: machine.faults.state,
   };
 }

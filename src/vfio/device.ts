@@ -17,9 +17,15 @@ import type { Dma, DmaUser, PinnedPage } from '../iommu/backend.js';
 import type { IommufdAccess } from '../iommu/iommufd-access.js';
 import type { IommufdCtx } from '../iommu/iommufd-ctx.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { rosterWith, rosterWithout } from '../lib/roster.js';
 import type { VfioCore } from './core.js';
 import type { VfioDeviceOps } from './device-ops.js';
-import { type VfioGroup, vfioDeviceRemoveGroup, vfioNoiommuGroupAlloc } from './group.js';
+import {
+  type VfioGroup,
+  vfioDeviceRemoveGroup,
+  vfioGroupFindOrAlloc,
+  vfioNoiommuGroupAlloc,
+} from './group.js';
 
 /** VFIO_PIN_PAGES_MAX_ENTRIES */
 const MAX_PIN_PAGES = 512;
@@ -231,11 +237,22 @@ export class VfioDevice extends Device implements DmaUser {
 
   /** Makes the device known to user space (`vfio_register_emulated_iommu_dev`). */
   registerEmulatedIommuDev(): void {
-    const { vfio, device } = this;
-    this.group_ = vfioNoiommuGroupAlloc(vfio, device);
-    this.group_.vdev = this;
+    this.register_(vfioNoiommuGroupAlloc(this.vfio, this.device));
+  }
+
+  /**
+   * The same for a device that has an IOMMU (`vfio_register_group_dev`).
+   * @throws EINVAL when it has none
+   */
+  registerGroupDev(): void {
+    this.register_(vfioGroupFindOrAlloc(this.vfio, this.device));
+  }
+
+  private register_(group: VfioGroup): void {
+    this.group_ = group;
+    group.vdevs = rosterWith(group.vdevs, this);
     this.add();
-    vfio.debugfs?.add(device.name, this);
+    this.vfio.debugfs?.add(this.device.name, this);
   }
 
   /**
@@ -243,11 +260,12 @@ export class VfioDevice extends Device implements DmaUser {
    * waits for those that have it open.
    */
   unregisterGroupDev(): Sleeps<void> {
-    this.group_!.vdev = undefined;
+    const group = this.group_!;
+    group.vdevs = rosterWithout(group.vdevs, this.name);
     return after(this.del(), () =>
       after(this.waitForUsers_(), () => {
         this.vfio.debugfs?.remove(this.device.name);
-        return vfioDeviceRemoveGroup(this.group_!, this.device);
+        return vfioDeviceRemoveGroup(group, this.device);
       }),
     );
   }

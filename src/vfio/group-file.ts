@@ -8,6 +8,7 @@ import type { Device } from '../base/device.js';
 import { type Caller, CharFile, type UserPointer } from '../base/file.js';
 import { IommufdCtx } from '../iommu/iommufd-ctx.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { rosterMembers } from '../lib/roster.js';
 import {
   GROUP_STATUS_SIZE,
   PAGE_SIZE,
@@ -42,7 +43,8 @@ export class VfioGroupFile extends CharFile {
   }
 
   override get subject(): Device | undefined {
-    return this.group.vdev?.device;
+    const [vdev] = rosterMembers(this.group.vdevs);
+    return vdev?.device;
   }
 
   /** Whether the group is in a container, or has an iommufd. */
@@ -112,8 +114,8 @@ export class VfioGroupFile extends CharFile {
    */
   #getDeviceFd(arg: UserPointer, caller: Caller): number {
     const name = readString(arg);
-    const { vdev } = this.group;
-    if (!vdev || !matches(vdev, name)) return fail(Errno.ENODEV);
+    const vdev = [...rosterMembers(this.group.vdevs)].find((each) => matches(each, name));
+    if (!vdev) return fail(Errno.ENODEV);
     const file = new VfioDeviceFile(vdev, this).get();
     try {
       // An iommufd may be taken from a group whose device is open; then that device cannot be opened again.

@@ -9,11 +9,16 @@ import type { Devt } from '../base/chrdev.js';
 import type { DeviceClass } from '../base/class.js';
 import type { DriverCore } from '../base/core.js';
 import { Device } from '../base/device.js';
-import type { IommuGroup } from '../iommu/group.js';
+import { IommuGroup } from '../iommu/group.js';
+import { Errno, KernelError } from '../lib/errno.js';
+import type { Roster } from '../lib/roster.js';
 import { after, type Sleeps } from '../lib/sleep.js';
 import type { VfioCore } from './core.js';
 import type { VfioDevice } from './device.js';
 import { VfioGroupFile } from './group-file.js';
+
+/** Name of the IOMMU groups that VFIO makes. */
+const NOIOMMU = 'vfio-noiommu';
 
 export class VfioGroup extends Device {
   readonly minor: number;
@@ -21,8 +26,8 @@ export class VfioGroup extends Device {
   opened: VfioGroupFile | undefined = undefined;
   /** Devices that are bound to an iommufd through their own nodes. */
   boundDevices = 0;
-  /** The device in the group, until it is unregistered. */
-  vdev: VfioDevice | undefined = undefined;
+  /** The devices in the group, until they are unregistered. */
+  vdevs: Roster<VfioDevice> = undefined;
   /** Whether the group has lost its devices for good: not while one that was taken away is still open. */
   isDead = false;
   private minorUsers_ = 1;
@@ -66,17 +71,35 @@ export class VfioGroup extends Device {
 
 /** Gives a device without an IOMMU a group of its own, in the IOMMU core and in VFIO. */
 export function vfioNoiommuGroupAlloc(vfio: VfioCore, device: Device): VfioGroup {
-  const iommuGroup = vfio.iommu.allocGroup({ name: 'vfio-noiommu' });
+  const iommuGroup = vfio.iommu.allocGroup({ name: NOIOMMU });
   iommuGroup.addDevice(device);
+  return groupCreate(vfio, iommuGroup);
+}
+
+/**
+ * The group of a device that has an IOMMU; made for the first device of it (`vfio_group_find_or_alloc`).
+ * @throws EINVAL for a device without one
+ */
+export function vfioGroupFindOrAlloc(vfio: VfioCore, { iommuGroup }: Device): VfioGroup {
+  if (!(iommuGroup instanceof IommuGroup)) throw new KernelError(Errno.EINVAL);
+  const found = vfio.groupClass.devices.get(String(iommuGroup.id)) as VfioGroup | undefined;
+  return found?.owned === iommuGroup ? found : groupCreate(vfio, iommuGroup);
+}
+
+function groupCreate(vfio: VfioCore, iommuGroup: IommuGroup): VfioGroup {
   const group = new VfioGroup(vfio, iommuGroup);
   group.add();
   return group;
 }
 
-/** Undoes {@link vfioNoiommuGroupAlloc}: the IOMMU group goes first, the node after it. */
+/**
+ * Undoes {@link vfioNoiommuGroupAlloc} and {@link vfioGroupFindOrAlloc}: the IOMMU group that VFIO made goes first, the node
+ * after it. A group with other devices stays.
+ */
 export function vfioDeviceRemoveGroup(group: VfioGroup, device: Device): Sleeps<void> {
+  if (group.vdevs !== undefined) return;
   group.isDead = true;
-  group.owned.removeDevice(device);
+  if (group.owned.name === NOIOMMU) group.owned.removeDevice(device);
   group.opened?.devicesGone();
   return after(group.del(), () => group.putMinor());
 }
