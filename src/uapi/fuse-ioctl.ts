@@ -6,7 +6,7 @@
  * @module
  */
 
-import { getU64 } from '../lib/u64.js';
+import { getU32, getU64, putU32 } from '../lib/le.js';
 import { FUSE_IN_HEADER_SIZE } from './fuse.js';
 
 export const FUSE_IOCTL_OUT_SIZE = 16;
@@ -23,15 +23,15 @@ export interface FuseIoctlIn {
 export function decodeIoctlIn(b: Buffer): FuseIoctlIn {
   return {
     fh: getU64(b, BODY),
-    command: b.readUInt32LE(BODY + 12),
+    command: getU32(b, BODY + 12),
     argument: b.readBigUInt64LE(BODY + 16),
   };
 }
 
 /** @param result what ioctl(2) returns */
 export function encodeIoctlOut(b: Buffer, at: number, result: number): void {
-  b.writeInt32LE(result, at);
-  b.writeUInt32LE(0, at + 4);
-  b.writeUInt32LE(0, at + 8);
-  b.writeUInt32LE(0, at + 12);
+  putU32(b, at, result);
+  putU32(b, at + 4, 0);
+  putU32(b, at + 8, 0);
+  putU32(b, at + 12, 0);
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { getU64, putU64 } from '../lib/u64.js';
+import { getU32, getU64, putU32, putU64 } from '../lib/le.js';
 
 export const FUSE_KERNEL_VERSION = 7;
 /** The newest minor version whose messages are understood here. */
@@ -160,30 +160,30 @@ export interface FuseInHeader {
 
 export function decodeInHeader(b: Buffer): FuseInHeader {
   return {
-    length: b.readUInt32LE(0),
-    opcode: b.readUInt32LE(4),
+    length: getU32(b, 0),
+    opcode: getU32(b, 4),
     unique: getU64(b, 8),
     nodeid: getU64(b, 16),
-    uid: b.readUInt32LE(24),
-    gid: b.readUInt32LE(28),
-    pid: b.readUInt32LE(32),
+    uid: getU32(b, 24),
+    gid: getU32(b, 28),
+    pid: getU32(b, 32),
   };
 }
 
 /** @param error 0, a negative errno, or the code of a notification (then `unique` is 0) */
 export function encodeOutHeader(b: Buffer, length: number, error: number, unique: number): void {
-  b.writeUInt32LE(length, 0);
-  b.writeInt32LE(error, 4);
+  putU32(b, 0, length);
+  putU32(b, 4, error);
   putU64(b, 8, unique);
 }
 
 export function decodeInitIn(b: Buffer) {
-  const flags = b.readUInt32LE(BODY + 12);
+  const flags = getU32(b, BODY + 12);
   return {
-    major: b.readUInt32LE(BODY),
-    minor: b.readUInt32LE(BODY + 4),
+    major: getU32(b, BODY),
+    minor: getU32(b, BODY + 4),
     flags,
-    flags2: flags & FuseInit.INIT_EXT ? b.readUInt32LE(BODY + 16) : 0,
+    flags2: flags & FuseInit.INIT_EXT ? getU32(b, BODY + 16) : 0,
   };
 }
 
@@ -199,16 +199,16 @@ export interface FuseInitOut {
 
 export function encodeInitOut(b: Buffer, at: number, out: FuseInitOut): void {
   b.fill(0, at, at + FUSE_INIT_OUT_SIZE);
-  b.writeUInt32LE(FUSE_KERNEL_VERSION, at);
-  b.writeUInt32LE(out.minor, at + 4);
-  b.writeUInt32LE(out.flags >>> 0, at + 12);
+  putU32(b, at, FUSE_KERNEL_VERSION);
+  putU32(b, at + 4, out.minor);
+  putU32(b, at + 12, out.flags);
   b.writeUInt16LE(64, at + 16); // max_background
   b.writeUInt16LE(48, at + 18); // congestion_threshold
-  b.writeUInt32LE(out.maxWrite, at + 20);
-  b.writeUInt32LE(1, at + 24); // time_gran in nanoseconds
+  putU32(b, at + 20, out.maxWrite);
+  putU32(b, at + 24, 1); // time_gran in nanoseconds
   b.writeUInt16LE(out.maxPages, at + 28);
-  b.writeUInt32LE(out.flags2 >>> 0, at + 32);
-  b.writeUInt32LE(out.maxStackDepth, at + 36);
+  putU32(b, at + 32, out.flags2);
+  putU32(b, at + 36, out.maxStackDepth);
 }
 
 /** LOOKUP, UNLINK, RMDIR, REMOVEXATTR: one name. */
@@ -220,32 +220,32 @@ export const decodeForgetIn = (b: Buffer): number => getU64(b, BODY);
 
 /** BATCH_FORGET: pairs of a node and how many lookups of it are dropped. */
 export function decodeBatchForgetIn(b: Buffer): { nodeid: number; nlookup: number }[] {
-  return Array.from({ length: b.readUInt32LE(BODY) }, (_, i) => ({
+  return Array.from({ length: getU32(b, BODY) }, (_, i) => ({
     nodeid: getU64(b, BODY + 8 + i * 16),
     nlookup: getU64(b, BODY + 16 + i * 16),
   }));
 }
 
 export function decodeGetattrIn(b: Buffer) {
-  return { flags: b.readUInt32LE(BODY), fh: getU64(b, BODY + 8) };
+  return { flags: getU32(b, BODY), fh: getU64(b, BODY + 8) };
 }
 
 /** Times in milliseconds since the epoch. */
 export function decodeSetattrIn(b: Buffer) {
   return {
-    valid: b.readUInt32LE(BODY),
+    valid: getU32(b, BODY),
     fh: getU64(b, BODY + 8),
     size: getU64(b, BODY + 16),
     atime: getTime(b, BODY + 32, BODY + 56),
     mtime: getTime(b, BODY + 40, BODY + 60),
-    mode: b.readUInt32LE(BODY + 68),
-    uid: b.readUInt32LE(BODY + 76),
-    gid: b.readUInt32LE(BODY + 80),
+    mode: getU32(b, BODY + 68),
+    uid: getU32(b, BODY + 76),
+    gid: getU32(b, BODY + 80),
   };
 }
 
 function getTime(b: Buffer, seconds: number, nanoseconds: number): number {
-  return Number(b.readBigInt64LE(seconds)) * 1000 + b.readUInt32LE(nanoseconds) / 1e6;
+  return Number(b.readBigInt64LE(seconds)) * 1000 + getU32(b, nanoseconds) / 1e6;
 }
 
 function putTime(b: Buffer, seconds: number, nanoseconds: number, time: number): void {
@@ -256,24 +256,24 @@ function putTime(b: Buffer, seconds: number, nanoseconds: number, time: number):
     ns -= 1e9;
   }
   // A signed number: the upper half of one before 1970 is all ones.
-  b.writeUInt32LE(s >>> 0, seconds);
-  b.writeInt32LE(Math.floor(s / TWO32), seconds + 4);
-  b.writeUInt32LE(ns, nanoseconds);
+  putU32(b, seconds, s);
+  putU32(b, seconds + 4, Math.floor(s / TWO32));
+  putU32(b, nanoseconds, ns);
 }
 
-export const decodeOpenIn = (b: Buffer): { flags: number } => ({ flags: b.readUInt32LE(BODY) });
+export const decodeOpenIn = (b: Buffer): { flags: number } => ({ flags: getU32(b, BODY) });
 
 /** RELEASE, RELEASEDIR, FLUSH, FSYNC, FSYNCDIR: the handle comes first. */
 export const decodeFh = (b: Buffer): number => getU64(b, BODY);
 
 /** READ, READDIR, READDIRPLUS. */
 export function decodeReadIn(b: Buffer) {
-  return { fh: getU64(b, BODY), offset: getU64(b, BODY + 8), size: b.readUInt32LE(BODY + 16) };
+  return { fh: getU64(b, BODY), offset: getU64(b, BODY + 8), size: getU32(b, BODY + 16) };
 }
 
 /** `data` is the request's own memory and must be copied by who wants to keep it. */
 export function decodeWriteIn(b: Buffer) {
-  const size = b.readUInt32LE(BODY + 16);
+  const size = getU32(b, BODY + 16);
   return {
     fh: getU64(b, BODY),
     offset: getU64(b, BODY + 8),
@@ -282,46 +282,46 @@ export function decodeWriteIn(b: Buffer) {
 }
 
 export function decodeLseekIn(b: Buffer) {
-  return { fh: getU64(b, BODY), offset: getU64(b, BODY + 8), whence: b.readUInt32LE(BODY + 16) };
+  return { fh: getU64(b, BODY), offset: getU64(b, BODY + 8), whence: getU32(b, BODY + 16) };
 }
 
 export function decodePollIn(b: Buffer) {
   return {
     fh: getU64(b, BODY),
     kh: getU64(b, BODY + 8),
-    flags: b.readUInt32LE(BODY + 16),
-    events: b.readUInt32LE(BODY + 20),
+    flags: getU32(b, BODY + 16),
+    events: getU32(b, BODY + 20),
   };
 }
 
 export const decodeInterruptIn = (b: Buffer): number => getU64(b, BODY);
 
-export const decodeAccessIn = (b: Buffer): number => b.readUInt32LE(BODY);
+export const decodeAccessIn = (b: Buffer): number => getU32(b, BODY);
 
 /** MKNOD: mode and name. */
 export function decodeMknodIn(b: Buffer) {
-  return { mode: b.readUInt32LE(BODY), name: getString(b, BODY + 16)[0] };
+  return { mode: getU32(b, BODY), name: getString(b, BODY + 16)[0] };
 }
 
 /** CREATE: open flags, mode and name. */
 export function decodeCreateIn(b: Buffer) {
-  return { flags: b.readUInt32LE(BODY), mode: b.readUInt32LE(BODY + 4), name: getString(b, BODY + 16)[0] };
+  return { flags: getU32(b, BODY), mode: getU32(b, BODY + 4), name: getString(b, BODY + 16)[0] };
 }
 
-export const decodeRename2In = (b: Buffer): { flags: number } => ({ flags: b.readUInt32LE(BODY + 8) });
+export const decodeRename2In = (b: Buffer): { flags: number } => ({ flags: getU32(b, BODY + 8) });
 
 export function decodeSetxattrIn(b: Buffer) {
-  const size = b.readUInt32LE(BODY);
+  const size = getU32(b, BODY);
   const [name, value] = getString(b, BODY + FUSE_SETXATTR_IN_SIZE);
-  return { flags: b.readUInt32LE(BODY + 4), name, value: b.subarray(value, value + size) };
+  return { flags: getU32(b, BODY + 4), name, value: b.subarray(value, value + size) };
 }
 
 /** GETXATTR: room for the value, and the name. */
 export function decodeGetxattrIn(b: Buffer) {
-  return { size: b.readUInt32LE(BODY), name: getString(b, BODY + 8)[0] };
+  return { size: getU32(b, BODY), name: getString(b, BODY + 8)[0] };
 }
 
-export const decodeListxattrIn = (b: Buffer): number => b.readUInt32LE(BODY);
+export const decodeListxattrIn = (b: Buffer): number => getU32(b, BODY);
 
 /** What `fuse_attr` holds. Times are milliseconds since the epoch. */
 export interface FuseAttr {
@@ -346,19 +346,19 @@ function encodeAttr(b: Buffer, at: number, attr: FuseAttr): void {
   putTime(b, at + 24, at + 48, attr.atime);
   putTime(b, at + 32, at + 52, attr.mtime);
   putTime(b, at + 40, at + 56, attr.ctime);
-  b.writeUInt32LE(attr.mode, at + 60);
-  b.writeUInt32LE(attr.nlink, at + 64);
-  b.writeUInt32LE(attr.uid, at + 68);
-  b.writeUInt32LE(attr.gid, at + 72);
-  b.writeUInt32LE(attr.rdev, at + 76);
-  b.writeUInt32LE(FUSE_BLKSIZE, at + 80);
-  b.writeUInt32LE(0, at + 84);
+  putU32(b, at + 60, attr.mode);
+  putU32(b, at + 64, attr.nlink);
+  putU32(b, at + 68, attr.uid);
+  putU32(b, at + 72, attr.gid);
+  putU32(b, at + 76, attr.rdev);
+  putU32(b, at + 80, FUSE_BLKSIZE);
+  putU32(b, at + 84, 0);
 }
 
 /** @param timeout seconds the kernel may believe the attributes */
 export function encodeAttrOut(b: Buffer, at: number, attr: FuseAttr, timeout: number): void {
   putTimeout(b, at, at + 8, timeout);
-  b.writeUInt32LE(0, at + 12);
+  putU32(b, at + 12, 0);
   encodeAttr(b, at + 16, attr);
 }
 
@@ -380,20 +380,20 @@ export function encodeEntryOut(
 function putTimeout(b: Buffer, seconds: number, nanoseconds: number, timeout: number): void {
   const whole = Math.floor(timeout);
   putU64(b, seconds, whole);
-  b.writeUInt32LE(Math.round((timeout - whole) * 1e9), nanoseconds);
+  putU32(b, nanoseconds, Math.round((timeout - whole) * 1e9));
 }
 
 /** @param backing the number of the file behind it, with FOPEN_PASSTHROUGH */
 export function encodeOpenOut(b: Buffer, at: number, fh: number, flags: number, backing = 0): void {
   putU64(b, at, fh);
-  b.writeUInt32LE(flags, at + 8);
-  b.writeUInt32LE(backing, at + 12);
+  putU32(b, at + 8, flags);
+  putU32(b, at + 12, backing);
 }
 
 /** WRITE, GETXATTR (size of a value), POLL: a 32-bit number and padding. */
 export function encodeU32Out(b: Buffer, at: number, value: number): void {
-  b.writeUInt32LE(value, at);
-  b.writeUInt32LE(0, at + 4);
+  putU32(b, at, value);
+  putU32(b, at + 4, 0);
 }
 
 /** LSEEK, NOTIFY_POLL: one 64-bit number. */
@@ -401,9 +401,9 @@ export const encodeU64Out = putU64;
 
 export function encodeStatfsOut(b: Buffer, at: number): void {
   b.fill(0, at, at + FUSE_STATFS_OUT_SIZE);
-  b.writeUInt32LE(FUSE_BLKSIZE, at + 40); // bsize
-  b.writeUInt32LE(255, at + 44); // namelen
-  b.writeUInt32LE(FUSE_BLKSIZE, at + 48); // frsize
+  putU32(b, at + 40, FUSE_BLKSIZE); // bsize
+  putU32(b, at + 44, 255); // namelen
+  putU32(b, at + 48, FUSE_BLKSIZE); // frsize
 }
 
 /** Bytes that a directory entry with a name of that many bytes takes. */
@@ -422,8 +422,8 @@ export function encodeDirent(
 ): void {
   putU64(b, at, ino);
   putU64(b, at + 8, nextOffset);
-  b.writeUInt32LE(name.length, at + 16);
-  b.writeUInt32LE(type >>> 12, at + 20);
+  putU32(b, at + 16, name.length);
+  putU32(b, at + 20, type >>> 12);
   name.copy(b, at + FUSE_DIRENT_SIZE);
   b.fill(0, at + FUSE_DIRENT_SIZE + name.length, at + direntSize(name.length));
 }
@@ -441,8 +441,8 @@ export const invalEntrySize = (nameLength: number): number =>
 /** NOTIFY_INVAL_ENTRY: drops a name, be it cached as there or as missing. */
 export function encodeInvalEntry(b: Buffer, at: number, parent: number, name: Buffer): void {
   putU64(b, at, parent);
-  b.writeUInt32LE(name.length, at + 8);
-  b.writeUInt32LE(0, at + 12);
+  putU32(b, at + 8, name.length);
+  putU32(b, at + 12, 0);
   name.copy(b, at + FUSE_NOTIFY_INVAL_ENTRY_OUT_SIZE);
   b[at + FUSE_NOTIFY_INVAL_ENTRY_OUT_SIZE + name.length] = 0;
 }

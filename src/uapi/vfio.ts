@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getU64, putU64 } from '../lib/u64.js';
+import { getU32, getU64, putU32, putU64 } from '../lib/le.js';
 
 const request = (n: number) => 0x3b64 + n;
 
@@ -75,10 +75,10 @@ export interface RegionInfo {
 
 export function decodeRegionInfo(bytes: Buffer): RegionInfo {
   return {
-    argsz: bytes.readUInt32LE(0),
-    flags: bytes.readUInt32LE(4),
-    index: bytes.readUInt32LE(8),
-    capOffset: bytes.readUInt32LE(12),
+    argsz: getU32(bytes, 0),
+    flags: getU32(bytes, 4),
+    index: getU32(bytes, 8),
+    capOffset: getU32(bytes, 12),
     size: getU64(bytes, 16),
     offset: getU64(bytes, 24),
   };
@@ -89,10 +89,10 @@ export function encodeRegionInfo(
   info: RegionInfo,
   bytes: Buffer = Buffer.allocUnsafe(REGION_INFO_SIZE),
 ): Buffer {
-  bytes.writeUInt32LE(info.argsz, 0);
-  bytes.writeUInt32LE(info.flags, 4);
-  bytes.writeUInt32LE(info.index, 8);
-  bytes.writeUInt32LE(info.capOffset, 12);
+  putU32(bytes, 0, info.argsz);
+  putU32(bytes, 4, info.flags);
+  putU32(bytes, 8, info.index);
+  putU32(bytes, 12, info.capOffset);
   putU64(bytes, 16, info.size);
   putU64(bytes, 24, info.offset);
   return bytes;
