@@ -31,13 +31,13 @@ async function compile(name: string, flags: string[]): Promise<string> {
   return program;
 }
 
-/** @returns the client program; undefined without a compiler */
-export async function compileClient(): Promise<string | undefined> {
-  return (await output(['gcc', '--version'])) === undefined ? undefined : compile('client', []);
+/** @returns a client program; undefined without a compiler */
+export async function compileClient(name: 'client' | 'devices' = 'client'): Promise<string | undefined> {
+  return (await output(['gcc', '--version'])) === undefined ? undefined : compile(name, []);
 }
 
 /** @throws Error that says what is missing and how to get it */
-export async function compileServer(): Promise<string> {
+export async function compileServer(name: 'libfuse3' | 'libfuse3-vfio' = 'libfuse3'): Promise<string> {
   if ((await output(['gcc', '--version'])) === undefined)
     throw new Error('gcc is missing; install it (Debian: apt install gcc)');
   if ((await output(['pkg-config', '--version'])) === undefined)
@@ -45,5 +45,5 @@ export async function compileServer(): Promise<string> {
   const flags = await output(['pkg-config', '--cflags', '--libs', 'fuse3']);
   if (flags === undefined)
     throw new Error('libfuse 3 for compiling is missing; install it (Debian: apt install libfuse3-dev)');
-  return compile('libfuse3', flags.split(/\s+/));
+  return compile(name, flags.split(/\s+/));
 }

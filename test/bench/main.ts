@@ -15,6 +15,7 @@ import { type CandidateName, Candidates, candidateNames } from './candidates.js'
 import { Interrupted, interrupt, run } from './child.js';
 import { packageRoot } from './compile.js';
 import { placements } from './cpus.js';
+import { devicesTable, measureDevices } from './devices.js';
 import { iommuTable, measureIommu } from './iommu.js';
 import { Measurement, type Plan } from './measure.js';
 import { coldTable, ratioTable, skippedLines, targetTable, timeTable, tripTable } from './report.js';
@@ -151,10 +152,12 @@ async function bench(options: Options): Promise<void> {
   await new Measurement(plan, candidates, caller, samples, progress).run();
   progress('mdevfs run');
   const startup = await measureStartup(options.quick ? 3 : 15);
+  progress('VFIO devices');
+  const devices = await measureDevices(options.quick ? 200 : 1000);
   progress('IOMMU, in process');
   const iommu = measureIommu(options.quick ? 100_000 : 1_000_000);
   progress('');
-  const list = targets(samples, plan.scale, startup.ratio);
+  const list = targets(samples, plan.scale, startup.ratio, devices);
   write(options.json, {
     date: new Date(started).toISOString(),
     node: process.version,
@@ -166,6 +169,7 @@ async function bench(options: Options): Promise<void> {
     targets: list.map((target) => ({ ...target, met: isMet(target) ?? null })),
     roundTrips: samples.roundTrips,
     idle: samples.idle,
+    devices,
     iommu,
     startup,
     skipped: samples.skipped,
@@ -179,6 +183,7 @@ async function bench(options: Options): Promise<void> {
     tripTable(samples) ?? 'not known: the daemon has no kernel/debug/mdevfs/ops',
   );
   section('Start to end', startupTable(startup));
+  section('VFIO devices, client and server on one CPU', devicesTable(devices));
   section('IOMMU, in process', iommuTable(iommu));
   section('Targets', targetTable(list));
   const left = skippedLines(samples);

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { Caller } from './caller.js';
 import { type Candidate, createFile, type Served, treePaths } from './candidate.js';
@@ -28,6 +29,25 @@ async function mountHelp(): Promise<string> {
 /** Looked at by another process, which has an end when the daemon does not answer. */
 async function isThere(path: string): Promise<boolean> {
   return (await run(['sh', '-c', 'if [ -e "$1" ]; then echo yes; fi', 'sh', path], LIMIT_MS)) !== '';
+}
+
+/**
+ * Starts a daemon that ends with the scope.
+ * @param options of `mdevfs mount`
+ */
+export async function startDaemon(
+  scope: Scope,
+  options: readonly string[],
+): Promise<{ dir: string; child: ChildProcess }> {
+  const dir = mountpoint(scope);
+  const command = ['mount', '--foreground', ...options, dir];
+  const child = await startServer(asServer([process.execPath, main, ...command]), LIMIT_MS);
+  scope.defer(async () => {
+    if (await stopServer(child, LIMIT_MS)) return;
+    // A daemon that was killed leaves its record and its mount behind.
+    await run([process.execPath, main, 'umount', '--lazy', dir], LIMIT_MS, { cleaning: true });
+  });
+  return { dir, child };
 }
 
 export interface Variant {
@@ -59,14 +79,7 @@ export class MdevfsCandidate implements Candidate {
   }
 
   async start(scope: Scope, devices: number): Promise<Served> {
-    const dir = mountpoint(scope);
-    const command = ['mount', '--foreground', ...this.variant.options, '--fixture', fixture, dir];
-    const child = await startServer(asServer([process.execPath, main, ...command]), LIMIT_MS);
-    scope.defer(async () => {
-      if (await stopServer(child, LIMIT_MS)) return;
-      // A daemon that was killed leaves its record and its mount behind.
-      await run([process.execPath, main, 'umount', '--lazy', dir], LIMIT_MS, { cleaning: true });
-    });
+    const { dir, child } = await startDaemon(scope, [...this.variant.options, '--fixture', fixture]);
     if (devices > 0) await this.caller.call(dir, ['create', createFile, 0, devices], PLANT_LIMIT_MS);
     const served = { root: dir, pid: child.pid!, paths: treePaths, creates: true };
     return (await isThere(join(dir, COUNTER))) ? { ...served, counter: COUNTER } : served;

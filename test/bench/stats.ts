@@ -13,6 +13,15 @@ export function median(values: readonly number[]): number | undefined {
 }
 
 /**
+ * The value that a part of all values is not above.
+ * @param part such as 0.1
+ * @returns undefined for no values
+ */
+export function quantile(values: readonly number[], part: number): number | undefined {
+  return [...values].sort((a, b) => a - b)[Math.max(0, Math.ceil(values.length * part) - 1)];
+}
+
+/**
  * How many times faster one is than another, round by round, in the median.
  * @param times of the one, by round
  * @param baseline of the other, by round

@@ -5,6 +5,7 @@
  */
 
 import type { Placement } from './cpus.js';
+import { DEVICE_TARGET, type DeviceBench } from './devices.js';
 import { FEW } from './measure.js';
 import type { Operation, Samples } from './samples.js';
 
@@ -44,7 +45,12 @@ export function readers(samples: Samples): { direct: string | undefined; passthr
   };
 }
 
-export function targets(samples: Samples, scale = SCALE, startup?: number): Target[] {
+export function targets(
+  samples: Samples,
+  scale = SCALE,
+  startup?: number,
+  devices: readonly DeviceBench[] = [],
+): Target[] {
   const { direct, passthrough } = readers(samples);
 
   const faster = (
@@ -116,5 +122,13 @@ export function targets(samples: Samples, scale = SCALE, startup?: number): Targ
     measured: startup,
     missing: 'not measured',
   });
+  for (const { what, ratio } of devices)
+    list.push({
+      what: `${what}, one CPU: x C`,
+      bound: '>=',
+      wanted: DEVICE_TARGET,
+      measured: ratio,
+      missing: 'not measured',
+    });
   return list;
 }
