@@ -80,10 +80,19 @@ class Running {
   /** The daemon: it is the one whose program is Node. */
   get daemon(): number {
     const pids = left().processes.filter((pid) => {
-      const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+      const words = wordsOf(pid);
       return words[0] === process.execPath && words.includes('serve-run');
     });
     return Number(pids.at(-1));
+  }
+}
+
+/** The command line of a process; nothing when it has just ended. */
+function wordsOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+  } catch {
+    return [];
   }
 }
 
