@@ -1,16 +1,11 @@
 #!/usr/bin/env node
 /**
- * The program: reads its command line, does what it says, and ends with the exit code that is due.
+ * The program: does what its command line says. The server behind `mdevfs run` is not for users, and has no time for a
+ * command line: it is what the start of `run` waits for. So it is a file of its own in the bundle, too.
  * @module
  */
 
-import { CommanderError } from 'commander';
-import { EXIT_USAGE, reportFailure } from './error.js';
-import { program } from './program.js';
+import { SERVE_RUN } from '../host/serve-run-name.js';
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
-  else process.exitCode = reportFailure(error);
-}
+if (process.argv[2] === SERVE_RUN) await (await import('./serve-run.js')).main(process.argv.slice(3));
+else await (await import('./program.js')).main();

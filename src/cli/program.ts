@@ -5,16 +5,15 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { AttachCommandOptions } from './attach.js';
 import type { ShellName } from './completion.js';
-import { reportFailure } from './error.js';
+import { EXIT_USAGE, reportFailure } from './error.js';
 import type { FaultAction } from './fault.js';
 import type { FixturesCommandOptions } from './fixtures.js';
 import type { MonitorCommandOptions } from './monitor.js';
 import type { MountCommandOptions } from './mount.js';
 import type { RunCommandOptions } from './run.js';
-import type { ServeRunOptions } from './serve-run.js';
 import type { SnapshotCommandOptions } from './snapshot.js';
 import type { StatusCommandOptions } from './status.js';
 import type { TreeCommandOptions } from './tree.js';
@@ -259,12 +258,12 @@ program
     process.exitCode = await complete(program, words);
   });
 
-program
-  .command('serve-run', { hidden: true })
-  .argument('<fixture>')
-  .option('--uevents')
-  .option('--without-listener <reason>')
-  .action(async (fixture: string, options: ServeRunOptions) => {
-    const { serveRun } = await import('./serve-run.js');
-    process.exit(await serveRun(fixture, options).catch(reportFailure));
-  });
+/** Reads the command line, does what it says, and ends with the exit code that is due. */
+export async function main(): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+    else process.exitCode = reportFailure(error);
+  }
+}

@@ -7,9 +7,10 @@
 import { accessSync, constants } from 'node:fs';
 import { runInNamespace } from '../host/namespace.js';
 import { namespaceFault } from '../host/namespace-fault.js';
-import { isInside, SERVE_RUN } from '../host/namespace-find.js';
+import { isInside } from '../host/namespace-find.js';
 import { NativeCalls } from '../host/native.js';
 import { sendFd } from '../host/pass-fd.js';
+import { SERVE_RUN } from '../host/serve-run-name.js';
 import { holdSystemCalls } from '../host/seccomp-filter.js';
 import { failure } from './error.js';
 import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';

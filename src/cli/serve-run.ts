@@ -7,6 +7,7 @@
 
 import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { compose, listedModel } from '../host/compose.js';
 import { devAnnouncement, liveDev, liveSkeletons } from '../host/compose-live.js';
 import { serveDevices } from '../host/device-mount.js';
@@ -17,22 +18,31 @@ import { RealTree } from '../host/real-tree.js';
 import { UnionView } from '../host/real-tree-view.js';
 import { UDEV_CONTROL } from '../host/udevd.js';
 import { startUevents } from '../host/uevents.js';
+import { reportFailure } from './error.js';
 import { log, machineOf, outliveFaults } from './serve.js';
 
 const SYS = '/sys';
 
-export interface ServeRunOptions {
+interface ServeRunOptions {
   /** Whether the model's uevents go to the network namespace of the command, which is this process's too. */
-  uevents?: boolean;
+  uevents: boolean | undefined;
   /** Why there is no seccomp listener; there is one when not given. */
-  withoutListener?: string;
+  withoutListener: string | undefined;
+}
+
+/** Serves as the words of its command line say: a fixture, `--uevents`, `--without-listener REASON`. */
+export async function main(args: string[]): Promise<never> {
+  const { values, positionals } = parseArgs({
+    args,
+    options: { uevents: { type: 'boolean' }, 'without-listener': { type: 'string' } },
+    allowPositionals: true,
+  });
+  const { uevents, 'without-listener': withoutListener } = values;
+  process.exit(await serveRun(positionals[0]!, { uevents, withoutListener }).catch(reportFailure));
 }
 
 /** @returns the exit code, when nothing is mounted any more */
-export async function serveRun(
-  fixture: string,
-  { uevents = false, withoutListener }: ServeRunOptions,
-): Promise<number> {
+async function serveRun(fixture: string, { uevents, withoutListener }: ServeRunOptions): Promise<number> {
   // The terminal's signals are for the command. What ends this process is the end of its namespace.
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM', 'SIGTSTP'] as const)
     process.on(signal, () => {});

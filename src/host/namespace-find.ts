@@ -9,6 +9,7 @@ import { constants as os } from 'node:os';
 import { MOUNT_SOURCE } from './mount.js';
 import { mountAt, parseMountinfo } from './mountinfo.js';
 import { places } from './namespace-script.js';
+import { SERVE_RUN } from './serve-run-name.js';
 
 /** Where the model is in /sys, wherever it is. */
 const MARK = '/sys/class';
@@ -38,9 +39,6 @@ function seesModel(pid: number, at: string): boolean {
     return false;
   }
 }
-
-/** The subcommand that serves a run; its fixture follows. */
-export const SERVE_RUN = 'serve-run';
 
 /** From `mdevfs run` over unshare(1) and the outer script to the inner one. */
 const DEPTH = 3;
