@@ -119,7 +119,7 @@ export function charOps(devices: CharDevices, handles: CharHandles): Operations 
       const node = mount.nodes.get(nodeid);
       if (isDir(node)) throw new KernelError(Errno.EISDIR);
       const file = devices.open(node, decodeOpenIn(message).flags, nodeid);
-      const fh = handles.add(file, nodeid);
+      const fh = handles.add(file);
       const mapped = file.backing === undefined ? 0 : FOPEN_PASSTHROUGH;
       const flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | mapped;
       const reply = newReply(FUSE_OPEN_OUT_SIZE);

@@ -92,7 +92,7 @@ function mapRegions(
 }
 
 /** How to open /dev/fuse for the way in which it is waited on. */
-export function deviceFuseFlags(): number {
+function deviceFuseFlags(): number {
   return bestLoop() === 'pipe' ? constants.O_RDWR | constants.O_NONBLOCK : constants.O_RDWR;
 }
 
