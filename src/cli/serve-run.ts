@@ -69,7 +69,7 @@ async function serveRun(fixture: string, { uevents, withoutListener }: ServeRunO
   machine.sysfs.root.observers.add(
     liveSkeletons(machine.sysfs, live!, channel, (announcement) => mounted.announce(announcement)),
   );
-  const devices = await serveDevices(DEVICE_FUSE_FD, machine, log).catch((error: Error) => {
+  const devices = await serveDevices(DEVICE_FUSE_FD, machine, log, places.dev).catch((error: Error) => {
     // Who looks there shall not wait for ever.
     closeSync(DEVICE_FUSE_FD);
     log(`mdevfs: there is no /dev/vfio: ${error.message}`);
@@ -79,7 +79,8 @@ async function serveRun(fixture: string, { uevents, withoutListener }: ServeRunO
     const { root } = machine.core.devtmpfs;
     root.root.observers.add(liveDev(root, channel, (announcement) => mounted.announce(announcement)));
     const announce = (path: string): void => mounted.announce(devAnnouncement(channel, 'null', path));
-    if (withoutListener === undefined) answerHeldCalls(devices, places.dev, LISTENER_FD, announce, log);
+    if (withoutListener === undefined)
+      answerHeldCalls(devices, places.dev, LISTENER_FD, places.nodes, announce, log);
     else devices.files.noDescriptors = withoutListener;
   }
   if (uevents)

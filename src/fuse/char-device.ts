@@ -9,9 +9,10 @@ import type { Sleeps } from '../lib/sleep.js';
 
 /** An open device, by way of one open(2). All of it throws KernelError. */
 export interface OpenDeviceFile {
-  read(length: number, offset: number): Uint8Array;
+  /** @param thread number of the thread that asks; it waits for the answer */
+  read(length: number, offset: number, thread: number): Sleeps<Uint8Array>;
   /** @returns how many of the bytes were taken; they are the caller's again when it returns or settles */
-  write(bytes: Buffer, offset: number): Sleeps<number>;
+  write(bytes: Buffer, offset: number, thread: number): Sleeps<number>;
   /**
    * @param argument a number, or an address in the memory of the thread that asks
    * @param thread its number; it waits for the answer, so it is there until then
@@ -29,10 +30,9 @@ export interface CharDevices {
   /**
    * open(2).
    * @param flags O_*
-   * @param nodeid number by which the kernel knows the file, unlike that of any other open file that was found by name
    * @throws KernelError with what the device says, ENXIO for a node that no driver answers for
    */
-  open(node: KernfsNode, flags: number, nodeid: number): OpenDeviceFile;
+  open(node: KernfsNode, flags: number): OpenDeviceFile;
   /** Whether something is mounted on the node, so that it has to stay the same file for all who find it. */
   isCovered?(node: KernfsNode): boolean;
   /** Whether a device's memory can be mapped by the node, where the kernel can do that. */

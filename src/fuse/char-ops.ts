@@ -46,8 +46,16 @@ import { dirOps } from './dir-ops.js';
 import { inodeOps } from './inode-ops.js';
 import { dirOf, type Mount, type Operations } from './operation.js';
 import { refusedOps } from './refused-ops.js';
-import { lateReply, newReply, REPLY_BODY, type Reply, type Request, replyWith } from './request.js';
-import { type View, plainView } from './view.js';
+import {
+  lateReply,
+  lateReplyWith,
+  newReply,
+  REPLY_BODY,
+  type Reply,
+  type Request,
+  replyWith,
+} from './request.js';
+import { plainView, type View } from './view.js';
 import { xattrOps } from './xattr-ops.js';
 
 const neverCached: Timeouts = { entry: 0, attr: 0 };
@@ -118,7 +126,7 @@ export function charOps(devices: CharDevices, handles: CharHandles): Operations 
     [FuseOp.OPEN](mount, { nodeid, message }) {
       const node = mount.nodes.get(nodeid);
       if (isDir(node)) throw new KernelError(Errno.EISDIR);
-      const file = devices.open(node, decodeOpenIn(message).flags, nodeid);
+      const file = devices.open(node, decodeOpenIn(message).flags);
       const fh = handles.add(file);
       const mapped = file.backing === undefined ? 0 : FOPEN_PASSTHROUGH;
       const flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | mapped;
@@ -127,14 +135,15 @@ export function charOps(devices: CharDevices, handles: CharHandles): Operations 
       return reply;
     },
 
-    [FuseOp.READ](_mount, { message }) {
+    [FuseOp.READ](_mount, { message, pid }) {
       const { fh, offset, size } = decodeReadIn(message);
-      return replyWith(handles.get(fh).read(size, offset));
+      const bytes = handles.get(fh).read(size, offset, pid);
+      return asleep(bytes) ? bytes.then(lateReplyWith) : replyWith(bytes);
     },
 
-    [FuseOp.WRITE](_mount, { message }) {
+    [FuseOp.WRITE](_mount, { message, pid }) {
       const { fh, offset, data } = decodeWriteIn(message);
-      const taken = handles.get(fh).write(data, offset);
+      const taken = handles.get(fh).write(data, offset, pid);
       if (!asleep(taken)) return writeReply(newReply(FUSE_WRITE_OUT_SIZE), taken);
       return taken.then((count) => writeReply(lateReply(FUSE_WRITE_OUT_SIZE), count));
     },

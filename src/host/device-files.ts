@@ -4,26 +4,30 @@
  * @module
  */
 
-import type { CharFile } from '../base/file.js';
 import { DeviceNode } from '../base/devtmpfs.js';
+import type { CharFile } from '../base/file.js';
 import type { CharDevices, OpenDeviceFile } from '../fuse/char-device.js';
+import type { Log } from '../fuse/transport.js';
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../kernfs/file.js';
 import { KernfsNode } from '../kernfs/node.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { andThen, type Sleeps } from '../lib/sleep.js';
-import { DeviceCalls } from '../machine/device-calls.js';
+import { DeviceCalls, type Runs } from '../machine/device-calls.js';
+import type { Machine } from '../machine/machine.js';
+import type { OpenFile } from '../machine/open-file.js';
 import { vfioModule } from '../vfio/core.js';
 import type { VfioDevice } from '../vfio/device.js';
 import { VfioDeviceFile } from '../vfio/device-file.js';
-import type { Log } from '../fuse/transport.js';
-import type { Machine } from '../machine/machine.js';
-import type { OpenFile } from '../machine/open-file.js';
 import type { ForeignVms } from './foreign-vms.js';
 import type { NativeCalls } from './native.js';
 import { PidfdCalls } from './pidfd.js';
 import type { Placeholders } from './placeholders.js';
-import { ProcessVm } from './process-vm.js';
 import { ProcessMemories, RemoteProcess, type Remotes } from './remote-process.js';
+import { Copies } from './stub/copies.js';
+import { Descriptors } from './stub/descriptors.js';
+import { EventfdSignals } from './stub/eventfd-signals.js';
+import { Restarts } from './stub/restart.js';
+import { Stubs } from './stub/stubs.js';
 
 const ALWAYS_READY = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
@@ -35,20 +39,21 @@ export interface MappedFiles {
 
 /** A node that is not in the tree. */
 export abstract class NamelessNode extends KernfsNode {
-  abstract open(nodeid: number): OpenDeviceFile;
+  abstract open(): OpenDeviceFile;
 }
 
 /** Finds those. */
 export type NamelessNodes = Required<Pick<CharDevices, 'find'>>;
 
 export class DeviceFiles implements CharDevices, Remotes {
-  readonly vm: ProcessVm;
-  readonly pidfds: PidfdCalls;
-  readonly write: NativeCalls['direct']['write'];
-  readonly memories = new ProcessMemories();
+  readonly stubs: Stubs;
+  readonly restarts = new Restarts();
+  readonly copies: Copies;
+  readonly descriptors: Descriptors<DeviceFile>;
+  readonly signals: EventfdSignals;
+  readonly memories: ProcessMemories;
   readonly calls: DeviceCalls;
-  /** Open files by the number of their inode; who opened one that has a name may open it in another way, too. */
-  readonly #open = new Map<number, Set<DeviceFile>>();
+  readonly #open = new Set<DeviceFile>();
   mapped: MappedFiles | undefined;
   nameless: NamelessNodes | undefined;
   placeholders: Placeholders | undefined;
@@ -57,22 +62,29 @@ export class DeviceFiles implements CharDevices, Remotes {
   noDescriptors = 'only what mdevfs run starts can be given descriptors';
   #told = false;
 
+  /**
+   * @param device `st_dev` of the mount that shows them
+   * @throws Error of one line where no stub can be made
+   */
   constructor(
     readonly machine: Machine,
     native: NativeCalls,
     readonly log: Log,
+    device: bigint,
   ) {
-    this.vm = new ProcessVm(native);
-    this.pidfds = new PidfdCalls(native);
-    this.write = native.direct.write;
+    this.stubs = new Stubs(native);
+    this.copies = new Copies(this.stubs, this.restarts);
+    this.descriptors = new Descriptors(this.stubs, new PidfdCalls(native), device);
+    this.signals = new EventfdSignals(native, this.stubs);
+    this.memories = new ProcessMemories(this.copies);
     this.calls = new DeviceCalls(machine.core, machine.namespace);
   }
 
-  open(node: KernfsNode, flags: number, nodeid: number): OpenDeviceFile {
+  open(node: KernfsNode, flags: number): OpenDeviceFile {
     this.vms?.sweep();
-    if (node instanceof NamelessNode) return node.open(nodeid);
+    if (node instanceof NamelessNode) return node.open();
     if (!(node instanceof DeviceNode)) throw new KernelError(Errno.ENXIO);
-    return this.add(this.calls.open(node, flags), nodeid);
+    return this.add(this.calls.open(node, flags));
   }
 
   isCovered(node: KernfsNode): boolean {
@@ -95,19 +107,15 @@ export class DeviceFiles implements CharDevices, Remotes {
     throw new KernelError(Errno.ENOTTY);
   }
 
-  /** Has an open file, which may have no name, stand behind an inode. */
-  add(file: OpenFile, nodeid: number): DeviceFile {
-    const opened = new DeviceFile(this, file, nodeid);
-    const others = this.#open.get(nodeid);
-    if (others) others.add(opened);
-    else this.#open.set(nodeid, new Set([opened]));
+  /** Has an open file, which may have no name, stand behind an open one of the mount. */
+  add(file: OpenFile): DeviceFile {
+    const opened = new DeviceFile(this, file);
+    this.#open.add(opened);
     return opened;
   }
 
   remove(file: DeviceFile): void {
-    const others = this.#open.get(file.nodeid);
-    others?.delete(file);
-    if (others?.size === 0) this.#open.delete(file.nodeid);
+    this.#open.delete(file);
   }
 
   /** The number of the file that is mapped in place of a device. */
@@ -119,24 +127,9 @@ export class DeviceFiles implements CharDevices, Remotes {
     return file instanceof VfioDeviceFile ? this.backingOf(file.vdev) : undefined;
   }
 
-  /** The open file of this mount behind a descriptor. @throws EBADF */
-  ofDescriptor(process: RemoteProcess, fd: number): DeviceFile | undefined {
-    const { ino, link } = process.describe(fd);
-    return link.startsWith('/') ? this.opened(ino) : undefined;
-  }
-
-  /** Of several files that share an inode, since it was opened in another way than by its name, the last one. */
-  fileOf(ino: number): CharFile | undefined {
-    return this.opened(ino)?.device;
-  }
-
-  /** How many inodes are open. */
+  /** How many files are open. */
   get size(): number {
     return this.#open.size;
-  }
-
-  opened(ino: number): DeviceFile | undefined {
-    return [...(this.#open.get(ino) ?? [])].pop();
   }
 }
 
@@ -146,7 +139,6 @@ export class DeviceFile implements OpenDeviceFile {
   constructor(
     readonly files: DeviceFiles,
     readonly file: OpenFile,
-    readonly nodeid: number,
   ) {
     this.backing = files.backingOfFile(file.device);
   }
@@ -155,23 +147,32 @@ export class DeviceFile implements OpenDeviceFile {
     return this.file.device!;
   }
 
-  read(length: number, offset: number): Uint8Array {
-    return this.files.calls.read(this.file, this.device, length, offset);
+  read(length: number, offset: number, thread: number): Sleeps<Uint8Array> {
+    return this.files.calls.read(this.file, this.device, length, offset, this.#runs(thread));
   }
 
-  write(bytes: Buffer, offset: number): Sleeps<number> {
-    return this.files.calls.write(this.file, this.device, bytes, offset);
+  /** The bytes are the session's, and gone when it is done again. */
+  write(bytes: Buffer, offset: number, thread: number): Sleeps<number> {
+    return this.files.calls.write(this.file, this.device, Buffer.from(bytes), offset, this.#runs(thread));
   }
 
   ioctl(request: number, argument: bigint, thread: number): Sleeps<number> {
+    if (this.files.descriptors.answers(this, request, thread)) return 0;
     return this.ioctlOf(new RemoteProcess(thread, this.files), request, argument);
   }
 
   ioctlOf(caller: RemoteProcess, request: number, argument: bigint): Sleeps<number> {
+    const { calls } = this.files;
+    const pointer = caller.pointer(argument);
     return andThen(
-      () => this.files.calls.ioctl(this.file, this.device, request, caller.pointer(argument), caller),
+      () => calls.ioctl(this.file, this.device, request, pointer, caller, this.#runs(caller.thread)),
       () => caller.end(),
     );
+  }
+
+  /** Calls of a thread that waits for them. */
+  #runs(thread: number): Runs {
+    return (call) => this.files.restarts.run(thread, call);
   }
 
   poll(): number {

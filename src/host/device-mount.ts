@@ -6,17 +6,18 @@
 
 import { closeSync, constants, openSync } from 'node:fs';
 import { ownPages } from '../base/device-pages.js';
-import { bestLoop, openDevice } from '../fuse/device.js';
 import type { Notifier } from '../fuse/cache.js';
 import { uncachedView } from '../fuse/char-ops.js';
+import { bestLoop, openDevice } from '../fuse/device.js';
 import { Session } from '../fuse/session.js';
 import type { Log } from '../fuse/transport.js';
 import type { Machine } from '../machine/machine.js';
 import { DeviceFiles } from './device-files.js';
-import { mountFuse, umountAnyway } from './mount.js';
+import { MOUNT_SOURCE, mountFuse, umountAnyway } from './mount.js';
 import { mountAt } from './mountinfo.js';
 import { NativeCalls } from './native.js';
 import { RegionFiles } from './region-files.js';
+import { deviceOf } from './stub/statx.js';
 
 export interface DeviceMount {
   readonly files: DeviceFiles;
@@ -37,17 +38,19 @@ const nothingToTell: Notifier = { post: () => {}, announce: () => {}, idle: true
 
 /**
  * Serves a mount by its descriptor of /dev/fuse, opened with {@link deviceFuseFlags}.
- * @param dir where it is mounted, if this program is to unmount it
- * @throws Error of one line when the package that makes system calls is not there
+ * @param dir where it is mounted
+ * @param unmounts whether this program is to unmount it
+ * @throws Error of one line when the package that makes system calls is not there, or nothing is mounted
  */
 export async function serveDevices(
   fd: number,
   machine: Machine,
   log: Log,
-  dir?: string,
+  dir: string,
+  unmounts = false,
 ): Promise<DeviceMount> {
   const native = await NativeCalls.load();
-  const files = new DeviceFiles(machine, native, log);
+  const files = new DeviceFiles(machine, native, log, deviceAt(dir));
   const device = openDevice(fd, bestLoop(), async () => {}, native.direct);
   const root = machine.core.devtmpfs.root;
   const session = new Session(root, device, nothingToTell, log, undefined, uncachedView, files);
@@ -65,12 +68,21 @@ export async function serveDevices(
     done,
     async unmount() {
       try {
-        if (dir !== undefined && mountAt(dir)) await umountAnyway(dir);
+        if (unmounts && mountAt(dir)) await umountAnyway(dir);
       } finally {
         device.close();
+        files.stubs.close();
       }
     },
   };
+}
+
+/** `st_dev` of the mount at a directory. */
+function deviceAt(dir: string): bigint {
+  const mount = mountAt(dir);
+  if (mount?.type !== `fuse.${MOUNT_SOURCE}`) throw new Error(`${dir}: the devices are not mounted there`);
+  const [major, minor] = mount.device.split(':').map(Number);
+  return deviceOf(major!, minor!);
 }
 
 /** Has processes map memory of devices, where the kernel can do that; otherwise regions are not said to be mappable. */
@@ -108,5 +120,5 @@ export async function mountDevices(machine: Machine, dir: string, log: Log): Pro
     closeSync(fd);
     throw error;
   }
-  return serveDevices(fd, machine, log, dir);
+  return serveDevices(fd, machine, log, dir, true);
 }

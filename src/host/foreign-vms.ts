@@ -8,9 +8,11 @@
  */
 
 import { closeSync, readlinkSync } from 'node:fs';
-import { KernelError } from '../lib/errno.js';
 import { ForeignVm } from '../kvm/foreign.js';
+import { KernelError } from '../lib/errno.js';
+import type { Machine } from '../machine/machine.js';
 import {
+  DEVICE_ATTR_SIZE,
   decodeDeviceAttr,
   KVM_DEV_VFIO_FILE,
   KVM_DEV_VFIO_FILE_ADD,
@@ -18,7 +20,6 @@ import {
 } from '../uapi/kvm.js';
 import { VfioDeviceFile } from '../vfio/device-file.js';
 import { VfioGroupFile } from '../vfio/group-file.js';
-import type { Machine } from '../machine/machine.js';
 import type { HeldProcess } from './held-process.js';
 import type { NativeCalls } from './native.js';
 import { OpenMarks } from './open-mark.js';
@@ -50,20 +51,30 @@ export class ForeignVms {
    * @throws EEXIST, ENOENT, EINVAL as a VM
    */
   async setDeviceAttr(process: HeldProcess, fd: number, argument: bigint): Promise<number | undefined> {
-    const link = `/proc/${process.pid}/fd/${fd}`;
-    if (!isKvmVfio(link)) return undefined;
-    const asked = decode(process, argument);
+    // A first look, by what a client could make of it; what it is, is looked at when it matters.
+    if (!isKvmVfio(`/proc/${process.thread}/fd/${fd}`)) return undefined;
+    const asked = await decode(process, argument);
     if (!asked) return undefined;
-    const file = process.fget(asked.fd) ?? (await this.placeholders.replace(process, asked.fd))?.device;
-    if (!(file instanceof VfioGroupFile || file instanceof VfioDeviceFile)) return undefined;
-    const vm = this.#vmOf(process, fd);
+    const file = await this.#fileOf(process, asked.fd);
+    if (!file) return undefined;
+    const vm = await this.#vmOf(process, fd);
+    if (!vm) return undefined;
     if (asked.add) vm.files.add(file);
     else vm.files.delete(file);
     return 0;
   }
 
-  #vmOf(process: HeldProcess, fd: number): ForeignVm {
-    const copy = process.dup(fd);
+  async #fileOf(process: HeldProcess, fd: number): Promise<VfioGroupFile | VfioDeviceFile | undefined> {
+    const { placeholders } = this;
+    const described = await process.describe(fd);
+    const { device } = described.file ?? (await placeholders.replace(process, fd, described)) ?? {};
+    return device instanceof VfioGroupFile || device instanceof VfioDeviceFile ? device : undefined;
+  }
+
+  /** The VM that a descriptor of its VFIO device belongs to; undefined when the descriptor is of something else. */
+  async #vmOf(process: HeldProcess, fd: number): Promise<ForeignVm | undefined> {
+    const { fd: copy } = await process.describe(fd, KVM_VFIO);
+    if (copy === undefined) return undefined;
     try {
       for (const [mark, vm] of this.#known) if (this.#marks.has(copy, mark)) return vm;
       const vm = new ForeignVm(
@@ -95,12 +106,16 @@ export class ForeignVms {
 }
 
 /** Which file it is about, and whether it is added; undefined for another attribute, and one that is no good. */
-function decode(process: HeldProcess, argument: bigint): { fd: number; add: boolean } | undefined {
+async function decode(
+  process: HeldProcess,
+  argument: bigint,
+): Promise<{ fd: number; add: boolean } | undefined> {
   try {
-    const { group, attr, addr } = decodeDeviceAttr(process.pointer(argument));
+    const bytes = await process.peek(argument, DEVICE_ATTR_SIZE);
+    const { group, attr, addr } = decodeDeviceAttr({ read: () => bytes });
     if (group !== KVM_DEV_VFIO_FILE) return undefined;
     if (attr !== KVM_DEV_VFIO_FILE_ADD && attr !== KVM_DEV_VFIO_FILE_DEL) return undefined;
-    return { fd: process.memory.read(addr, 4).readInt32LE(0), add: attr === KVM_DEV_VFIO_FILE_ADD };
+    return { fd: (await process.peek(addr, 4)).readInt32LE(0), add: attr === KVM_DEV_VFIO_FILE_ADD };
   } catch (error) {
     if (error instanceof KernelError) return undefined;
     throw error;

@@ -18,18 +18,20 @@ import { SpareFiles } from './spare-files.js';
  * @param dir where the devices are mounted, as another process of this namespace finds them
  * @param socket with the descriptor of the seccomp listener (pass-fd.ts). Nobody else has that, so when this program ends,
  * calls that it would have answered fail with ENOSYS.
+ * @param nodes where placeholders are made
  * @param announce has a placeholder mounted on a node, given by its path below /dev
  */
 export function answerHeldCalls(
   { files, native }: DeviceMount,
   dir: string,
   socket: number,
+  nodes: string,
   announce: (path: string) => void,
   log: Log,
 ): SeccompListener {
   const spares = new SpareFiles(files, new FileOpener(native, { dir, write: true }));
   files.nameless = spares;
-  const placeholders = new Placeholders(files, spares, announce);
+  const placeholders = new Placeholders(files, spares, nodes, announce);
   files.placeholders = placeholders;
   const vms = new ForeignVms(files.machine, placeholders, native);
   files.vms = vms;

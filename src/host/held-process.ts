@@ -7,13 +7,16 @@
  */
 
 import { closeSync } from 'node:fs';
-import type { CharFile, UserMemory, UserPointer } from '../base/file.js';
+import type { CharFile, UserMemory } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { SeccompNotif } from '../uapi/seccomp.js';
+import type { DeviceFile } from './device-files.js';
 import { ProcessMemory } from './process-memory.js';
 import { RemoteProcess, type Remotes } from './remote-process.js';
 import type { SeccompCalls } from './seccomp-calls.js';
 import type { SpareFile } from './spare-files.js';
+import type { ClientMemory } from './stub/copies.js';
+import type { Described } from './stub/descriptors.js';
 
 export class HeldProcess extends RemoteProcess {
   readonly #memory: ProcessMemory;
@@ -31,7 +34,7 @@ export class HeldProcess extends RemoteProcess {
   ) {
     super(notif.thread, remotes);
     try {
-      this.#memory = new ProcessMemory(notif.thread, this.pid, remotes.memories.limits);
+      this.#memory = new ProcessMemory(notif.thread, this.client, remotes.memories.limits, remotes.copies);
     } catch {
       throw new KernelError(Errno.ENOENT);
     }
@@ -47,22 +50,18 @@ export class HeldProcess extends RemoteProcess {
     return memory;
   }
 
-  override pointer(argument: bigint): UserPointer {
-    const memory = this.#memory;
-    return {
-      value: Number(argument),
-      read: (length, offset = 0) => memory.read(argument + BigInt(offset), length),
-      write: (bytes, offset = 0) => memory.write(argument + BigInt(offset), bytes),
-    };
-  }
-
   /** Memory of the process for this call alone. */
-  peek(address: bigint, length: number): Buffer {
-    return this.#memory.read(address, length);
+  protected override get own(): ClientMemory {
+    return this.#memory.file;
   }
 
-  poke(address: bigint, bytes: Uint8Array): void {
-    this.#memory.write(address, bytes);
+  /** Copies memory of the process, waiting for it as long as the call is held. @throws EFAULT */
+  async peek(address: bigint, length: number): Promise<Buffer> {
+    return this.remotes.restarts.run(this.thread, () => this.#memory.read(address, length));
+  }
+
+  async poke(address: bigint, bytes: Uint8Array): Promise<void> {
+    return this.remotes.restarts.run(this.thread, () => this.#memory.write(address, bytes));
   }
 
   override fget(fd: number): CharFile | undefined {
@@ -71,15 +70,11 @@ export class HeldProcess extends RemoteProcess {
     return file;
   }
 
-  override dup(fd: number): number {
-    const copy = super.dup(fd);
-    try {
-      this.calls.assertHeld(this.notif.id);
-      return copy;
-    } catch (error) {
-      closeSync(copy);
-      throw error;
-    }
+  override async describe(fd: number, ...wanted: readonly string[]): Promise<Described<DeviceFile>> {
+    const described = await super.describe(fd, ...wanted);
+    if (this.calls.isHeld(this.notif.id)) return described;
+    if (described.fd !== undefined) closeSync(described.fd);
+    throw new KernelError(Errno.ENOENT);
   }
 
   /** @throws ENFILE when no file is ready; ENOENT when the thread is gone; EMFILE */
@@ -95,6 +90,8 @@ export class HeldProcess extends RemoteProcess {
   #give(file: CharFile, instead?: number): number {
     const spare = this.spares.pop();
     if (!spare) throw new KernelError(Errno.ENFILE);
+    // The process has it from now on.
+    this.remotes.restarts.commit();
     try {
       spare.become(file);
       return this.calls.addFd(this.notif.id, spare.fd, instead);

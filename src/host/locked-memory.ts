@@ -7,8 +7,8 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type { NativeCalls, NativeFunction } from './native.js';
 import type { HeldProcess } from './held-process.js';
+import type { NativeCalls, NativeFunction } from './native.js';
 import { pidOf } from './pid-namespace.js';
 import { RLIM_INFINITY, RLIMIT_MEMLOCK, RLIMIT_SIZE } from './seccomp-filter.js';
 
@@ -23,16 +23,16 @@ export class LockedMemory {
    * prlimit(2) of a process for RLIMIT_MEMLOCK.
    * @returns its result; undefined for what the kernel has to do
    */
-  prlimit(process: HeldProcess): number | undefined {
+  async prlimit(process: HeldProcess): Promise<number | undefined> {
     try {
-      return this.#raise(process);
+      return await this.#raise(process);
     } catch {
       // Somebody is gone, or memory is not there: the kernel says so.
       return undefined;
     }
   }
 
-  #raise(process: HeldProcess): number | undefined {
+  async #raise(process: HeldProcess): Promise<number | undefined> {
     if (!isRoot(process.pid)) return undefined;
     const [who, , wantedAt, oldAt] = process.notif.args as [bigint, bigint, bigint, bigint];
     const number = Number(BigInt.asIntN(32, who));
@@ -40,7 +40,7 @@ export class LockedMemory {
     if (pid === undefined) return undefined;
     const old = Buffer.alloc(RLIMIT_SIZE);
     if (this.#prlimit(pid, RLIMIT_MEMLOCK, null, old) < 0) return undefined;
-    const wanted = process.peek(wantedAt, RLIMIT_SIZE);
+    const wanted = await process.peek(wantedAt, RLIMIT_SIZE);
     const [soft, hard] = [wanted.readBigUInt64LE(0), wanted.readBigUInt64LE(8)];
     if (soft > hard) return undefined;
     const { limits } = process.remotes.memories;
@@ -48,7 +48,7 @@ export class LockedMemory {
       limits.grant(pid, undefined);
       return undefined;
     }
-    if (oldAt !== 0n) process.poke(oldAt, old);
+    if (oldAt !== 0n) await process.poke(oldAt, old);
     limits.grant(pid, soft === RLIM_INFINITY ? Infinity : Number(soft));
     return 0;
   }

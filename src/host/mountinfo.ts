@@ -8,6 +8,8 @@ import { readFileSync } from 'node:fs';
 
 export interface MountEntry {
   dir: string;
+  /** Numbers of the device, `MAJOR:MINOR`. */
+  device: string;
   /** For example `ext4`, `fuse.mdevfs`. */
   type: string;
   source: string;
@@ -22,7 +24,8 @@ export function parseMountinfo(text: string): MountEntry[] {
     const [before, after] = line.split(' - ');
     if (!before || !after) continue;
     const [type, source] = after.split(' ');
-    entries.push({ dir: unescaped(before.split(' ')[4]!), type: type!, source: unescaped(source ?? '') });
+    const [, , device, , dir] = before.split(' ');
+    entries.push({ dir: unescaped(dir!), device: device!, type: type!, source: unescaped(source ?? '') });
   }
   return entries;
 }

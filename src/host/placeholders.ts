@@ -8,7 +8,7 @@
  * @module
  */
 
-import { readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Device } from '../base/device.js';
 import { DeviceNode } from '../base/devtmpfs.js';
 import { isDir, type KernfsDir } from '../kernfs/dir.js';
@@ -16,19 +16,27 @@ import type { KernfsNode } from '../kernfs/node.js';
 import type { DeviceFile, DeviceFiles } from './device-files.js';
 import type { HeldProcess } from './held-process.js';
 import type { SpareFiles } from './spare-files.js';
+import type { Described } from './stub/descriptors.js';
 
 /** Of /dev/null, and as stat(2) reports it. */
 const NULL = { major: 1, minor: 3 };
-const NULL_RDEV = 0x103;
+const NULL_RDEV = 0x103n;
+const S_IFMT = 0o170000;
+const S_IFCHR = 0o020000;
 const O_RDWR = 2;
 /** As VFIO names the nodes, wherever /dev is mounted. */
 const NODE = /\/vfio\/devices\/(vfio\d+)$/;
 
 export class Placeholders {
-  /** @param announce has a placeholder mounted on a node, by its path below /dev */
+  /**
+   * @param nodes the directory of the nodes that are mounted, by the name of the device; where they cannot be made,
+   *   /dev/null itself is
+   * @param announce has a placeholder mounted on a node, by its path below /dev
+   */
   constructor(
     readonly files: DeviceFiles,
     readonly spares: SpareFiles,
+    readonly nodes: string,
     readonly announce: (path: string) => void,
   ) {
     const { core } = files.machine;
@@ -55,11 +63,16 @@ export class Placeholders {
 
   /**
    * Replaces a descriptor of a placeholder by one of the device.
+   * @param described what the descriptor stands for
    * @returns the device's file; undefined when the descriptor is of something else, or the device is gone
    * @throws KernelError with what opening the device fails with
    */
-  async replace(process: HeldProcess, fd: number): Promise<DeviceFile | undefined> {
-    const name = this.#nameOf(process, fd);
+  async replace(
+    process: HeldProcess,
+    fd: number,
+    described: Described<DeviceFile>,
+  ): Promise<DeviceFile | undefined> {
+    const name = await this.#nameOf(process, fd, described);
     const node = name && this.#dir?.find(name);
     if (!(node instanceof DeviceNode)) return undefined;
     const file = this.files.calls.open(node, O_RDWR);
@@ -70,19 +83,33 @@ export class Placeholders {
     } finally {
       file.device!.put();
     }
-    return this.files.ofDescriptor(process, fd);
+    return (await process.describe(fd)).file;
   }
 
-  #nameOf(process: HeldProcess, fd: number): string | undefined {
-    const link = `/proc/${process.thread}/fd/${fd}`;
-    try {
-      const name = NODE.exec(readlinkSync(link))?.[1];
-      // Whatever has that name and is not this mount's file, so that looking at it asks somebody else.
-      return name !== undefined && statSync(link).rdev === NULL_RDEV ? name : undefined;
-    } catch {
-      return undefined;
-    }
+  /**
+   * The device that an open file stands in for. The path tells which one may be meant; whether it is, the node does, since
+   * anybody may have a /dev/null at a path of that kind. Where nodes cannot be made it is /dev/null, which everybody may
+   * open; then the device is for the user that it belongs to.
+   */
+  async #nameOf(
+    process: HeldProcess,
+    fd: number,
+    { link }: Described<DeviceFile>,
+  ): Promise<string | undefined> {
+    const name = NODE.exec(link)?.[1];
+    if (name === undefined) return undefined;
+    const { descriptors } = this.files;
+    const { client, thread } = process;
+    const stat = await descriptors.statOfDescriptor(client, thread, fd);
+    if (stat?.rdev !== NULL_RDEV || (stat.mode & S_IFMT) !== S_IFCHR) return undefined;
+    const made = await descriptors.statOf(client, thread, join(this.nodes, name));
+    if (made && (made.mode & S_IFMT) === S_IFCHR)
+      return made.dev === stat.dev && made.ino === stat.ino ? name : undefined;
+    return client.uid === geteuid() ? name : undefined;
   }
 }
+
+/** This program's user, to whom the devices of the run belong. */
+const geteuid = (): number => globalThis.process.geteuid!();
 
 const isVfioDev = (device: Device): boolean => device.class?.name === 'vfio-dev';

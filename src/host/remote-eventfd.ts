@@ -5,24 +5,24 @@
 
 import { closeSync } from 'node:fs';
 import { Eventfd } from '../base/eventfd.js';
-import type { DirectCalls } from '../fuse/device.js';
-
-const ONE = Buffer.from(new BigUint64Array([1n]).buffer);
+import type { EventfdSignals } from './stub/eventfd-signals.js';
+import type { Client } from './stub/stubs.js';
 
 export class RemoteEventfd extends Eventfd {
   readonly #fd: number;
-  readonly #write: DirectCalls['write'];
 
-  /** @param fd ours to close */
-  constructor(fd: number, write: DirectCalls['write']) {
+  /** @param fd ours to close; @param client whose it is */
+  constructor(
+    fd: number,
+    readonly signals: EventfdSignals,
+    readonly client: Client,
+  ) {
     super();
     this.#fd = fd;
-    this.#write = write;
   }
 
-  /** What fails with EAGAIN is a counter at its end, whose reader has enough to do. */
   override signal(): void {
-    this.#write(this.#fd, ONE, ONE.length);
+    this.signals.signal(this.#fd, this.client);
   }
 
   protected override release(): void {

@@ -1,29 +1,35 @@
 /**
  * A process of the machine that uses emulated devices, for the time of one system call: a thread of it waits for the
- * answer. What it names by a number, a descriptor or an address, is looked up in /proc.
+ * answer. What it names by a number, a descriptor or an address, is looked up and copied by stubs (stub/).
  *
- * A descriptor is known by the inode number of its file, which the daemon gave to one open file alone (fuse/char-ops.ts).
- * A link to a file of the daemon's own mount is never followed: that would ask the daemon.
+ * A link to a file of the daemon's own mount is never followed here: that would ask the daemon.
  * @module
  */
 
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Caller, CharFile, UserMemory, UserPointer } from '../base/file.js';
-import type { DirectCalls } from '../fuse/device.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import type { DeviceFile } from './device-files.js';
 import { identityOf, LockLimits } from './lock-limits.js';
 import { ProcessMemory } from './process-memory.js';
-import type { PidfdCalls } from './pidfd.js';
-import type { ProcessVm } from './process-vm.js';
 import { RemoteEventfd } from './remote-eventfd.js';
+import type { ClientMemory, Copies } from './stub/copies.js';
+import type { Described, Descriptors } from './stub/descriptors.js';
+import type { EventfdSignals } from './stub/eventfd-signals.js';
+import type { Restarts } from './stub/restart.js';
+import type { Client } from './stub/stubs.js';
+
+const PAGE_SIZE = 4096;
+/** Of the argument of an ioctl, so much is copied at once, as far as it is in the page where it begins. */
+const READ_AHEAD = 256;
+const EVENTFD = 'anon_inode:[eventfd]';
 
 /** What all processes share. */
 export interface Remotes {
-  readonly vm: ProcessVm;
-  readonly pidfds: PidfdCalls;
-  readonly write: DirectCalls['write'];
-  /** Open files of the mount by the number of their inode. */
-  fileOf(ino: number, pid: number): CharFile | undefined;
+  readonly copies: Copies;
+  readonly restarts: Restarts;
+  readonly descriptors: Descriptors<DeviceFile>;
+  readonly signals: EventfdSignals;
   readonly memories: ProcessMemories;
   /** @throws ENOTTY */
   refuseInstall(process: RemoteProcess): never;
@@ -34,12 +40,14 @@ export class ProcessMemories {
   readonly limits = new LockLimits();
   readonly #byProcess = new Map<string, WeakRef<ProcessMemory>>();
 
+  constructor(readonly copies: Copies) {}
+
   /** @param thread one of the process that waits for this program */
-  of(thread: number, pid: number): ProcessMemory {
-    const key = identityOf(pid);
+  of(thread: number, client: Client): ProcessMemory {
+    const key = identityOf(client.pid);
     const known = this.#byProcess.get(key)?.deref();
     if (known && !known.gone) return known;
-    const memory = new ProcessMemory(thread, pid, this.limits);
+    const memory = new ProcessMemory(thread, client, this.limits, this.copies);
     for (const [other, ref] of this.#byProcess) if (!ref.deref()) this.#byProcess.delete(other);
     this.#byProcess.set(key, new WeakRef(memory));
     return memory;
@@ -47,7 +55,7 @@ export class ProcessMemories {
 }
 
 export class RemoteProcess implements Caller {
-  #pid: number | undefined;
+  #client: Client | undefined;
   #memory: ProcessMemory | undefined;
   /** Files that were made for this call alone, unless somebody keeps them. */
   readonly #borrowed: CharFile[] = [];
@@ -58,48 +66,57 @@ export class RemoteProcess implements Caller {
     readonly remotes: Remotes,
   ) {}
 
+  get client(): Client {
+    this.#client ??= clientOf(this.thread);
+    return this.#client;
+  }
+
   get pid(): number {
-    this.#pid ??= processOf(this.thread);
-    return this.#pid;
+    return this.client.pid;
   }
 
   get memory(): UserMemory {
-    this.#memory ??= this.remotes.memories.of(this.thread, this.pid);
+    this.#memory ??= this.remotes.memories.of(this.thread, this.client);
     return this.#memory;
+  }
+
+  /** The memory that arguments of its calls are in. */
+  protected get own(): ClientMemory {
+    return { client: this.client, thread: this.thread };
   }
 
   /** The argument of an ioctl. */
   pointer(argument: bigint): UserPointer {
-    const { remotes, thread } = this;
-    const value = Number(argument);
-    return {
-      value,
-      read: (length, offset = 0) => remotes.vm.read(thread, value + offset, length),
-      write: (bytes, offset = 0) => remotes.vm.write(thread, value + offset, bytes),
-    };
+    return new RemotePointer(argument, this.own, this.remotes.copies);
   }
 
+  /** The same as {@link file}, where the model asks in the middle of a call. */
   fget(fd: number): CharFile | undefined {
-    const { ino, link } = this.describe(fd);
-    if (link === 'anon_inode:[eventfd]')
-      return this.#borrow(new RemoteEventfd(this.dup(fd), this.remotes.write));
-    return link.startsWith('/') ? this.remotes.fileOf(ino, this.pid) : undefined;
+    return this.remotes.restarts.wait(
+      `descriptor ${fd}`,
+      () => this.file(fd),
+      () => {
+        throw new KernelError(Errno.EBADF);
+      },
+    );
+  }
+
+  /** The file behind a descriptor, as {@link Caller.fget} has it. */
+  async file(fd: number): Promise<CharFile | undefined> {
+    const { file, fd: copy } = await this.describe(fd, EVENTFD);
+    if (copy === undefined) return file?.device;
+    const eventfd = new RemoteEventfd(copy, this.remotes.signals, this.client);
+    this.#borrowed.push(eventfd.get());
+    return eventfd;
   }
 
   /**
-   * What /proc tells of a descriptor.
+   * What a descriptor stands for.
+   * @param wanted names of files without a path that a copy is wanted of
    * @throws EBADF for one that is not open
    */
-  describe(fd: number): { ino: number; link: string } {
-    try {
-      const info = readFileSync(`/proc/${this.thread}/fdinfo/${fd}`, 'latin1');
-      return {
-        ino: Number(/^ino:\s*(\d+)$/m.exec(info)?.[1]),
-        link: readlinkSync(`/proc/${this.thread}/fd/${fd}`),
-      };
-    } catch {
-      throw new KernelError(Errno.EBADF);
-    }
+  describe(fd: number, ...wanted: readonly string[]): Promise<Described<DeviceFile>> {
+    return this.remotes.descriptors.describe(this.client, this.thread, fd, ...wanted);
   }
 
   /**
@@ -114,21 +131,54 @@ export class RemoteProcess implements Caller {
   end(): void {
     for (let file = this.#borrowed.pop(); file; file = this.#borrowed.pop()) file.put();
   }
+}
 
-  #borrow(file: CharFile): CharFile {
-    this.#borrowed.push(file.get());
-    return file;
+class RemotePointer implements UserPointer {
+  readonly value: number;
+  /** What was copied from its beginning, until something is written. */
+  #ahead: Buffer | undefined;
+
+  constructor(
+    readonly argument: bigint,
+    readonly memory: ClientMemory,
+    readonly copies: Copies,
+  ) {
+    this.value = Number(argument);
   }
 
-  /**
-   * A copy of a descriptor, the caller's to close.
-   * @throws EBADF
-   */
-  dup(fd: number): number {
-    return this.remotes.pidfds.getfd(this.pid, fd);
+  read(length: number, offset = 0): Buffer {
+    if (offset === 0 && !this.#ahead) this.#ahead = this.#copy(Math.max(length, this.#inPage), 0);
+    const end = offset + length;
+    if (this.#ahead && end <= this.#ahead.length) return Buffer.from(this.#ahead.subarray(offset, end));
+    return this.#copy(length, offset);
+  }
+
+  write(bytes: Uint8Array, offset = 0): void {
+    this.#ahead = undefined;
+    this.copies.write(this.memory, this.#at(offset), bytes);
+  }
+
+  get #inPage(): number {
+    return Math.min(READ_AHEAD, PAGE_SIZE - (this.value % PAGE_SIZE));
+  }
+
+  #copy(length: number, offset: number): Buffer {
+    const target = Buffer.allocUnsafe(length);
+    this.copies.read(this.memory, this.#at(offset), target);
+    return target;
+  }
+
+  /** Of an address beyond what a number holds exactly, no process has memory. @throws EFAULT */
+  #at(offset: number): number {
+    const address = this.value + offset;
+    if (address > Number.MAX_SAFE_INTEGER) throw new KernelError(Errno.EFAULT);
+    return address;
   }
 }
 
-function processOf(thread: number): number {
-  return Number(/^Tgid:\s*(\d+)$/m.exec(readFileSync(`/proc/${thread}/status`, 'latin1'))![1]);
+/** The process of a thread, and its user. */
+export function clientOf(thread: number): Client {
+  const status = readFileSync(`/proc/${thread}/status`, 'latin1');
+  const number = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)![1]);
+  return { pid: number('Tgid'), uid: number('Uid') };
 }

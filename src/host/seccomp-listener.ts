@@ -17,11 +17,11 @@ import type { DeviceFiles } from './device-files.js';
 import type { ForeignVms } from './foreign-vms.js';
 import { HeldProcess } from './held-process.js';
 import type { LockedMemory } from './locked-memory.js';
+import type { NativeCalls } from './native.js';
 import type { Placeholders } from './placeholders.js';
 import { Ready } from './ready.js';
-import type { NativeCalls } from './native.js';
-import { systemCalls } from './seccomp-filter.js';
 import { SeccompCalls } from './seccomp-calls.js';
+import { systemCalls } from './seccomp-filter.js';
 import type { SpareFiles } from './spare-files.js';
 
 /** The kernel shall do it. */
@@ -83,7 +83,7 @@ export class SeccompListener {
     const process = new HeldProcess(notif, this.#calls, this.asked.files);
     try {
       if (nr === systemCalls?.ioctl) return await this.#ioctl(process);
-      if (nr === systemCalls?.prlimit64) return this.asked.locked.prlimit(process) ?? GO_ON;
+      if (nr === systemCalls?.prlimit64) return (await this.asked.locked.prlimit(process)) ?? GO_ON;
       return GO_ON;
     } finally {
       process.end();
@@ -100,7 +100,8 @@ export class SeccompListener {
     const { files, spares, vms } = this.asked;
     vms.sweep();
     if (request === KVM_SET_DEVICE_ATTR) return (await vms.setDeviceAttr(process, fd, argument)) ?? GO_ON;
-    const file = files.ofDescriptor(process, fd) ?? (await this.asked.placeholders.replace(process, fd));
+    const described = await process.describe(fd);
+    const file = described.file ?? (await this.asked.placeholders.replace(process, fd, described));
     if (!file) return GO_ON;
     process.spares.push(await spares.open(files.backingOf(handedOut(file.device))));
     this.#calls.assertHeld(process.notif.id);

@@ -39,8 +39,8 @@ class SpareNode extends NamelessNode {
     super(root, name, S_IFCHR | 0o600);
   }
 
-  open(nodeid: number): OpenDeviceFile {
-    this.slot = new Slot(this, nodeid);
+  open(): OpenDeviceFile {
+    this.slot = new Slot(this);
     return this.slot;
   }
 }
@@ -49,14 +49,11 @@ class SpareNode extends NamelessNode {
 class Slot implements OpenDeviceFile {
   #file: OpenDeviceFile | undefined;
 
-  constructor(
-    readonly node: SpareNode,
-    readonly nodeid: number,
-  ) {}
+  constructor(readonly node: SpareNode) {}
 
   become(file: CharFile): void {
-    const { node, nodeid } = this;
-    this.#file = node.files.add(new OpenFile(node, O_RDWR, undefined, file.get()), nodeid);
+    const { node } = this;
+    this.#file = node.files.add(new OpenFile(node, O_RDWR, undefined, file.get()));
   }
 
   get #opened(): OpenDeviceFile {
@@ -68,11 +65,10 @@ class Slot implements OpenDeviceFile {
     return this.node.backing;
   }
 
-  read(length: number, offset: number): Uint8Array {
-    return this.#file ? this.#file.read(length, offset) : Buffer.alloc(0);
-  }
+  read: OpenDeviceFile['read'] = (length, offset, thread) =>
+    this.#file ? this.#file.read(length, offset, thread) : Buffer.alloc(0);
 
-  write: OpenDeviceFile['write'] = (bytes, offset) => this.#opened.write(bytes, offset);
+  write: OpenDeviceFile['write'] = (bytes, offset, thread) => this.#opened.write(bytes, offset, thread);
   ioctl: OpenDeviceFile['ioctl'] = (request, argument, thread) =>
     this.#opened.ioctl(request, argument, thread);
   poll: OpenDeviceFile['poll'] = () => this.#opened.poll();

@@ -4,8 +4,8 @@
  */
 
 import type { DriverCore } from '../base/core.js';
-import type { DeviceCall } from '../base/fault.js';
 import type { DeviceNode } from '../base/devtmpfs.js';
+import type { DeviceCall } from '../base/fault.js';
 import type { Caller, CharFile, UserPointer } from '../base/file.js';
 import { faultOf } from '../kernfs/fault.js';
 import { Errno, KernelError } from '../lib/errno.js';
@@ -17,6 +17,11 @@ import { OpenFile } from './open-file.js';
 function einval(): never {
   throw new KernelError(Errno.EINVAL);
 }
+
+/** Makes the call of a device; of a real process, it may have to be made again (host/stub/restart.ts). */
+export type Runs = <T>(call: () => Sleeps<T>) => Sleeps<T>;
+
+const once: Runs = (call) => call();
 
 export class DeviceCalls {
   constructor(
@@ -35,26 +40,35 @@ export class DeviceCalls {
   }
 
   /** @throws what the device says; ENOTTY where it takes no requests */
-  ioctl(file: OpenFile, device: CharFile, request: number, arg: UserPointer, caller: Caller): Sleeps<number> {
+  ioctl(
+    file: OpenFile,
+    device: CharFile,
+    request: number,
+    arg: UserPointer,
+    caller: Caller,
+    runs = once,
+  ): Sleeps<number> {
     if (!device.ioctl) throw new KernelError(Errno.ENOTTY);
     return struck(this.#faultOf(file, device, { operation: 'ioctl', request }), () =>
-      device.ioctl!(request, arg, caller),
+      runs(() => device.ioctl!(request, arg, caller)),
     );
   }
 
   /** @throws EINVAL for a device that cannot be read */
-  read(file: OpenFile, device: CharFile, length: number, offset: number): Uint8Array {
+  read(file: OpenFile, device: CharFile, length: number, offset: number): Uint8Array;
+  read(file: OpenFile, device: CharFile, length: number, offset: number, runs: Runs): Sleeps<Uint8Array>;
+  read(file: OpenFile, device: CharFile, length: number, offset: number, runs = once): Sleeps<Uint8Array> {
     const fault = this.#faultOf(file, device, { operation: 'read' });
     failWith(fault);
-    return device.read?.(shortened(fault, length), offset) ?? einval();
+    const size = shortened(fault, length);
+    return runs(() => device.read?.(size, offset) ?? einval());
   }
 
   /** @throws EINVAL for a device that cannot be written */
-  write(file: OpenFile, device: CharFile, data: Uint8Array, offset: number): Sleeps<number> {
+  write(file: OpenFile, device: CharFile, data: Uint8Array, offset: number, runs = once): Sleeps<number> {
     const fault = this.#faultOf(file, device, { operation: 'write' });
-    if (!fault) return device.write?.(data, offset) ?? einval();
-    const bytes = data.subarray(0, shortened(fault, data.length));
-    return struck(fault, () => device.write?.(bytes, offset) ?? einval());
+    const bytes = fault ? data.subarray(0, shortened(fault, data.length)) : data;
+    return struck(fault, () => runs(() => device.write?.(bytes, offset) ?? einval()));
   }
 
   /** @throws what the device says */

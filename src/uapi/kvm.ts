@@ -30,7 +30,7 @@ export const KVM_CREATE_DEVICE_TEST = 1;
 export const KVM_DEV_TYPE_VFIO = 4;
 
 /** struct kvm_device_attr: flags, group, attr (64), addr (64). */
-const DEVICE_ATTR_SIZE = 24;
+export const DEVICE_ATTR_SIZE = 24;
 
 export interface KvmDeviceAttr {
   group: number;

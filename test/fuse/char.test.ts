@@ -19,18 +19,18 @@ class Recorder implements CharDevices {
   backing: number | undefined;
   answer: number | Promise<number> = 0;
 
-  open(node: KernfsNode, flags: number, nodeid: number): OpenDeviceFile {
+  open(node: KernfsNode, flags: number): OpenDeviceFile {
     const { calls } = this;
-    calls.push(`open ${node.name} ${flags} ${nodeid}`);
+    calls.push(`open ${node.name} ${flags}`);
     if (node.name === 'broken') throw new KernelError(Errno.EBUSY);
     return {
       backing: this.backing,
-      read: (length, offset) => {
-        calls.push(`read ${length} ${offset}`);
+      read: (length, offset, thread) => {
+        calls.push(`read ${length} ${offset} ${thread}`);
         return Buffer.from('abcd');
       },
-      write: (bytes, offset) => {
-        calls.push(`write ${bytes} ${offset}`);
+      write: (bytes, offset, thread) => {
+        calls.push(`write ${bytes} ${offset} ${thread}`);
         return bytes.length;
       },
       ioctl: (request, argument, thread) => {
@@ -116,9 +116,9 @@ t.test('calls on an open device arrive as they were made', async (t) => {
   t.equal(twin.ask(FuseOp.POLL, nodeid, u64(fh), u64(1), u32(0), u32(0)).body.readUInt32LE(0), 5);
   t.equal(twin.errno(FuseOp.RELEASE, nodeid, u64(fh), u32(0), u32(0), u64(0)), 0);
   t.strictSame(recorder.calls, [
-    `open 7 2 ${nodeid}`,
-    `read 4 ${2 ** 43 + 4}`,
-    'write xyz 8',
+    'open 7 2',
+    `read 4 ${2 ** 43 + 4} 4711`,
+    'write xyz 8 4711',
     'ioctl 3b6a 7ffd12345678 4711',
     'release 7',
   ]);

@@ -1,0 +1,186 @@
+/**
+ * Copies from and to the memory of clients, done by stubs: a page of it may be in a file system that does not answer, or
+ * with a userfaultfd(2) that nobody serves.
+ * @module
+ */
+
+import { Errno, KernelError } from '../../lib/errno.js';
+import { asleep } from '../../lib/sleep.js';
+import { CALL_MEMORY } from './program.js';
+import type { Restarts } from './restart.js';
+import { Stub } from './stub.js';
+import type { Client, Stubs } from './stubs.js';
+import { SYS, SYS_PIDFD_GETFD } from './system-calls.js';
+
+/** The memory of a thread that waits for this program, as it may use it itself (process_vm_readv(2)). */
+export interface ThreadMemory {
+  readonly client: Client;
+  readonly thread: number;
+}
+
+/** The memory behind an open file /proc/PID/mem of this program, as a device may use it. */
+export interface MemoryFile {
+  readonly client: Client;
+  readonly fd: number;
+}
+
+export type ClientMemory = ThreadMemory | MemoryFile;
+
+type Call = readonly [number: number, args: readonly (number | bigint)[]];
+
+/** Two struct iovec: where copies pass through, and the client's memory. */
+const LOCAL_IOVEC = CALL_MEMORY;
+const REMOTE_IOVEC = LOCAL_IOVEC + 16;
+/** Files of this program that a stub keeps open. */
+const MOST_FILES = 16;
+/** What is written again when a call is made once more is told apart by its bytes, as long as they are few. */
+const COMPARED = 256;
+
+export class Copies {
+  constructor(
+    readonly stubs: Stubs,
+    readonly restarts: Restarts,
+  ) {}
+
+  /** @throws EFAULT when a byte of it is not there, or may not be read */
+  read(memory: ClientMemory, address: number | bigint, target: Uint8Array): void {
+    for (let done = 0; done < target.length; ) {
+      const size = Math.min(target.length - done, Stub.DATA_SIZE);
+      const bytes = this.#piece(memory, plus(address, done), size);
+      if (bytes.length === 0) throw new KernelError(Errno.EFAULT);
+      target.set(bytes, done);
+      done += bytes.length;
+    }
+  }
+
+  /** @throws EFAULT when a byte of it is not there, or may not be written; what precedes it is written */
+  write(memory: ClientMemory, address: number | bigint, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const piece = bytes.subarray(done, done + Stub.DATA_SIZE);
+      const count = this.#putPiece(memory, plus(address, done), piece);
+      if (count === 0) throw new KernelError(Errno.EFAULT);
+      done += count;
+    }
+  }
+
+  /** Whether nothing of the memory is left, since its process has ended or become another program. */
+  isGone(memory: MemoryFile): boolean {
+    // Nothing is ever mapped there. Of memory that is gone, a read ends before that is looked at.
+    const nowhere = 0x7fff_ffff_ffff_f000n;
+    return this.#do(
+      memory,
+      `gone ${memory.fd}`,
+      [SYS.pread64, memory, nowhere, 1],
+      (_, result) => result === 0,
+    );
+  }
+
+  /** What one call brings: some of the bytes, in memory that is another's soon. */
+  #piece(memory: ClientMemory, address: number | bigint, size: number): Uint8Array {
+    const what = `read ${nameOf(memory)} ${address} ${size}`;
+    return this.#do(memory, what, [reads(memory), memory, address, size], (stub, result) =>
+      stub.data.subarray(0, checked(memory, result, size)),
+    );
+  }
+
+  #putPiece(memory: ClientMemory, address: number | bigint, piece: Uint8Array): number {
+    const size = piece.length;
+    const text = size <= COMPARED ? Buffer.from(piece.buffer, piece.byteOffset, size).toString('latin1') : '';
+    const what = `write ${nameOf(memory)} ${address} ${size} ${text}`;
+    return this.#do(
+      memory,
+      what,
+      [writes(memory), memory, address, size],
+      (_, result) => checked(memory, result, size),
+      piece,
+    );
+  }
+
+  /**
+   * Has a stub make one call.
+   * @param take makes something of the result while the stub is ours
+   * @param bytes what passes through
+   */
+  #do<T>(
+    memory: ClientMemory,
+    what: string,
+    copy: readonly [number: number, memory: ClientMemory, address: number | bigint, size: number],
+    take: (stub: Stub, result: number) => T,
+    bytes?: Uint8Array,
+  ): T {
+    const { stubs, restarts } = this;
+    const { client } = memory;
+    const prepare = (stub: Stub): Call => {
+      if (bytes) stub.data.set(bytes);
+      return prepared(stub, ...copy);
+    };
+    return restarts.wait(
+      what,
+      () =>
+        stubs.use(client, restarts.thread, (stub, patience) => {
+          const [number, args] = prepare(stub);
+          const result = stub.call(patience, number, ...args);
+          if (asleep(result)) return result.then((late) => kept(take(stub, late)));
+          return patience > 0 ? take(stub, result) : kept(take(stub, result));
+        }),
+      () =>
+        stubs.insist(
+          client,
+          (stub) => stub.ask(...prepare(stub)),
+          (stub, result) => kept(take(stub, result)),
+        ),
+    );
+  }
+}
+
+/** Of its own, where it outlives the call. */
+const kept = <T>(value: T): T => (value instanceof Uint8Array ? (Buffer.from(value) as unknown as T) : value);
+
+const isFile = (memory: ClientMemory): memory is MemoryFile => 'fd' in memory;
+const nameOf = (memory: ClientMemory): string =>
+  isFile(memory) ? `file ${memory.fd}` : `thread ${memory.thread}`;
+const reads = (memory: ClientMemory): number => (isFile(memory) ? SYS.pread64 : SYS.processVmReadv);
+const writes = (memory: ClientMemory): number => (isFile(memory) ? SYS.pwrite64 : SYS.processVmWritev);
+
+function plus(address: number | bigint, offset: number): number | bigint {
+  return typeof address === 'bigint' ? address + BigInt(offset) : address + offset;
+}
+
+/** The other way ends at once where a byte is missing. @throws EFAULT */
+function checked(memory: ClientMemory, result: number, size: number): number {
+  if (result < 0 || (!isFile(memory) && result !== size)) throw new KernelError(Errno.EFAULT);
+  return result;
+}
+
+function prepared(
+  stub: Stub,
+  number: number,
+  memory: ClientMemory,
+  address: number | bigint,
+  size: number,
+): Call {
+  if (isFile(memory)) return [number, [fileOf(stub, memory), Stub.DATA, size, address]];
+  putIovec(stub, LOCAL_IOVEC, Stub.DATA, size);
+  putIovec(stub, REMOTE_IOVEC, address, size);
+  return [number, [memory.thread, stub.addressOf(LOCAL_IOVEC), 1, stub.addressOf(REMOTE_IOVEC), 1, 0]];
+}
+
+function putIovec(stub: Stub, at: number, address: number | bigint, size: number): void {
+  stub.words.setBigUint64(at, BigInt.asUintN(64, BigInt(address)), true);
+  stub.words.setUint32(at + 8, size, true);
+  stub.words.setUint32(at + 12, 0, true);
+}
+
+/** The stub's descriptor of a file of this program. */
+function fileOf(stub: Stub, memory: MemoryFile): number {
+  const known = stub.files.get(memory);
+  if (known !== undefined) return known;
+  const fd = stub.must(SYS_PIDFD_GETFD, stub.daemon, memory.fd, 0);
+  stub.files.set(memory, fd);
+  if (stub.files.size > MOST_FILES) {
+    const [oldest, oldFd] = stub.files.entries().next().value!;
+    stub.files.delete(oldest);
+    stub.must(SYS.close, oldFd);
+  }
+  return fd;
+}
