@@ -24,6 +24,11 @@ export interface UserMemory {
    * @throws EFAULT when a byte of it is not mapped, or may not be read, or not be written where that is asked for
    */
   view?(address: bigint, length: number, write: boolean): Buffer | undefined;
+  /**
+   * Brings pages in, where they are copied one after the other otherwise (`fault_in_readable`).
+   * @throws EFAULT when a byte of it is not mapped
+   */
+  faultIn?(address: bigint, length: number): void;
   /** The process has ended. */
   readonly gone?: boolean;
   /** Pages that devices hold (`locked_vm`). */
@@ -33,6 +38,11 @@ export interface UserMemory {
    * @throws ENOMEM beyond RLIMIT_MEMLOCK, which does not hold for root
    */
   chargeLocked(pages: number): void;
+  /**
+   * Counts what the kernel keeps for the process, such as a mapping (GFP_KERNEL_ACCOUNT); a negative number gives back.
+   * @throws ENOMEM beyond what its user may have kept; without it there is no limit
+   */
+  charge?(objects: number): void;
 }
 
 /** The memory that an ioctl's argument points to. */

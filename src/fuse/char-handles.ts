@@ -5,27 +5,33 @@
 
 import { Errno, KernelError } from '../lib/errno.js';
 import type { OpenDeviceFile } from './char-device.js';
+import { OpenBudget } from './open-budget.js';
 
 export class CharHandles {
-  readonly #open = new Map<number, OpenDeviceFile>();
+  readonly #open = new Map<number, { readonly file: OpenDeviceFile; readonly uid: number }>();
+  readonly budget = new OpenBudget();
   #last = 0;
 
-  add(file: OpenDeviceFile): number {
-    this.#open.set(++this.#last, file);
+  /** @param uid of who opened it */
+  add(file: OpenDeviceFile, uid: number): number {
+    this.#open.set(++this.#last, { file, uid });
+    this.budget.opened(uid);
     return this.#last;
   }
 
   /** @throws EBADF for a handle that is not open */
   get(fh: number): OpenDeviceFile {
-    const file = this.#open.get(fh);
-    if (!file) throw new KernelError(Errno.EBADF);
-    return file;
+    const open = this.#open.get(fh);
+    if (!open) throw new KernelError(Errno.EBADF);
+    return open.file;
   }
 
   release(fh: number): void {
-    const file = this.#open.get(fh);
+    const open = this.#open.get(fh);
+    if (!open) return;
     this.#open.delete(fh);
-    file?.release();
+    this.budget.closed(open.uid);
+    open.file.release();
   }
 
   /** Nobody serves them any more. */

@@ -123,11 +123,12 @@ export function charOps(devices: CharDevices, handles: CharHandles): Operations 
       return getattr(mount, request);
     },
 
-    [FuseOp.OPEN](mount, { nodeid, message }) {
+    [FuseOp.OPEN](mount, { nodeid, message, uid }) {
       const node = mount.nodes.get(nodeid);
       if (isDir(node)) throw new KernelError(Errno.EISDIR);
+      handles.budget.assertRoom(uid);
       const file = devices.open(node, decodeOpenIn(message).flags);
-      const fh = handles.add(file);
+      const fh = handles.add(file, uid);
       const mapped = file.backing === undefined ? 0 : FOPEN_PASSTHROUGH;
       const flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | mapped;
       const reply = newReply(FUSE_OPEN_OUT_SIZE);

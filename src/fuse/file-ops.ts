@@ -49,24 +49,26 @@ function u32Reply(reply: Reply, value: number): Reply {
   return reply;
 }
 
-function openReply(mount: Mount, open: KernfsOpenFile, flags: number, reply: Reply): Reply {
+function openReply(mount: Mount, open: KernfsOpenFile, flags: number, uid: number, reply: Reply): Reply {
   const { file } = open;
   if (flags & O_DIRECT) throw new KernelError(Errno.EINVAL);
   if (flags & O_TRUNC) file.setattr({ size: 0 });
   const backing = mount.backings?.opened(file);
   if (backing !== undefined) open.see();
   const openFlags = backing === undefined ? OPEN_FLAGS : FOPEN_PASSTHROUGH;
-  encodeOpenOut(reply, REPLY_BODY, mount.handles.add(open), openFlags, backing);
+  encodeOpenOut(reply, REPLY_BODY, mount.handles.add(open, uid), openFlags, backing);
   return reply;
 }
 
 export const fileOps: Operations = {
   [FuseOp.OPEN](mount, request) {
     const file = fileOf(mount, request);
+    const { uid } = request;
     const { flags } = decodeOpenIn(request.message);
+    mount.handles.budget.assertRoom(uid);
     const open = openFile(file, flags);
-    if (!asleep(open)) return openReply(mount, open, flags, newReply(FUSE_OPEN_OUT_SIZE));
-    return open.then((late) => openReply(mount, late, flags, lateReply(FUSE_OPEN_OUT_SIZE)));
+    if (!asleep(open)) return openReply(mount, open, flags, uid, newReply(FUSE_OPEN_OUT_SIZE));
+    return open.then((late) => openReply(mount, late, flags, uid, lateReply(FUSE_OPEN_OUT_SIZE)));
   },
 
   [FuseOp.READ](mount, request) {

@@ -7,9 +7,11 @@ import type { KernfsFile, KernfsOpenFile } from '../kernfs/file.js';
 import type { KernfsNode } from '../kernfs/node.js';
 import type { KernfsObserver } from '../kernfs/notify.js';
 import { Errno, KernelError } from '../lib/errno.js';
+import { OpenBudget } from './open-budget.js';
 
 export class HandleTable implements KernfsObserver {
-  readonly #open = new Map<number, KernfsOpenFile>();
+  readonly #open = new Map<number, { readonly file: KernfsOpenFile; readonly uid: number }>();
+  readonly budget = new OpenBudget();
   /** How often each file is open. */
   readonly #counts = new Map<KernfsNode, number>();
   /** The kernel's poll handle by file handle, while somebody waits for an event there. */
@@ -19,31 +21,34 @@ export class HandleTable implements KernfsObserver {
   /** @param wake tells the kernel to ask again about a poll handle */
   constructor(readonly wake: (kh: number) => void) {}
 
-  add(file: KernfsOpenFile): number {
-    this.#open.set(++this.#last, file);
+  /** @param uid of who opened it */
+  add(file: KernfsOpenFile, uid: number): number {
+    this.#open.set(++this.#last, { file, uid });
+    this.budget.opened(uid);
     this.#counts.set(file.file, (this.#counts.get(file.file) ?? 0) + 1);
     return this.#last;
   }
 
   /** @throws EBADF for a handle that is not open */
   get(fh: number): KernfsOpenFile {
-    const file = this.#open.get(fh);
-    if (!file) throw new KernelError(Errno.EBADF);
-    return file;
+    const open = this.#open.get(fh);
+    if (!open) throw new KernelError(Errno.EBADF);
+    return open.file;
   }
 
   /** @returns the file that was open */
   release(fh: number): KernfsFile | undefined {
     const open = this.#open.get(fh);
-    const file = open?.file;
+    const file = open?.file.file;
     if (file) {
+      this.budget.closed(open!.uid);
       const count = this.#counts.get(file)! - 1;
       if (count > 0) this.#counts.set(file, count);
       else this.#counts.delete(file);
     }
     this.#open.delete(fh);
     this.#pollers.delete(fh);
-    open?.release();
+    open?.file.release();
     return file;
   }
 

@@ -26,7 +26,7 @@ import { ProcessMemories, RemoteProcess, type Remotes } from './remote-process.j
 import { Copies } from './stub/copies.js';
 import { Descriptors } from './stub/descriptors.js';
 import { EventfdSignals } from './stub/eventfd-signals.js';
-import { Restarts } from './stub/restart.js';
+import { type Repeated, Restarts } from './stub/restart.js';
 import { Stubs } from './stub/stubs.js';
 
 const ALWAYS_READY = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
@@ -148,12 +148,18 @@ export class DeviceFile implements OpenDeviceFile {
   }
 
   read(length: number, offset: number, thread: number): Sleeps<Uint8Array> {
-    return this.files.calls.read(this.file, this.device, length, offset, this.#runs(thread));
+    return this.files.calls.read(this.file, this.device, length, offset, this.#runs(thread, 'access'));
   }
 
   /** The bytes are the session's, and gone when it is done again. */
   write(bytes: Buffer, offset: number, thread: number): Sleeps<number> {
-    return this.files.calls.write(this.file, this.device, Buffer.from(bytes), offset, this.#runs(thread));
+    return this.files.calls.write(
+      this.file,
+      this.device,
+      Buffer.from(bytes),
+      offset,
+      this.#runs(thread, 'access'),
+    );
   }
 
   ioctl(request: number, argument: bigint, thread: number): Sleeps<number> {
@@ -165,14 +171,15 @@ export class DeviceFile implements OpenDeviceFile {
     const { calls } = this.files;
     const pointer = caller.pointer(argument);
     return andThen(
-      () => calls.ioctl(this.file, this.device, request, pointer, caller, this.#runs(caller.thread)),
+      () =>
+        calls.ioctl(this.file, this.device, request, pointer, caller, this.#runs(caller.thread, 'request')),
       () => caller.end(),
     );
   }
 
   /** Calls of a thread that waits for them. */
-  #runs(thread: number): Runs {
-    return (call) => this.files.restarts.run(thread, call);
+  #runs(thread: number, kind: Repeated): Runs {
+    return (call) => this.files.restarts.run(thread, kind, call);
   }
 
   poll(): number {

@@ -34,7 +34,13 @@ export class HeldProcess extends RemoteProcess {
   ) {
     super(notif.thread, remotes);
     try {
-      this.#memory = new ProcessMemory(notif.thread, this.client, remotes.memories.limits, remotes.copies);
+      this.#memory = new ProcessMemory(
+        notif.thread,
+        this.client,
+        remotes.memories.limits,
+        remotes.copies,
+        remotes.memories.budgets.of(this.client.uid),
+      );
     } catch {
       throw new KernelError(Errno.ENOENT);
     }
@@ -57,11 +63,11 @@ export class HeldProcess extends RemoteProcess {
 
   /** Copies memory of the process, waiting for it as long as the call is held. @throws EFAULT */
   async peek(address: bigint, length: number): Promise<Buffer> {
-    return this.remotes.restarts.run(this.thread, () => this.#memory.read(address, length));
+    return this.remotes.restarts.run(this.thread, 'access', () => this.#memory.read(address, length));
   }
 
   async poke(address: bigint, bytes: Uint8Array): Promise<void> {
-    return this.remotes.restarts.run(this.thread, () => this.#memory.write(address, bytes));
+    return this.remotes.restarts.run(this.thread, 'access', () => this.#memory.write(address, bytes));
   }
 
   override fget(fd: number): CharFile | undefined {

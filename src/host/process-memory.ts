@@ -14,6 +14,7 @@ import { Errno, KernelError } from '../lib/errno.js';
 import type { LockLimits } from './lock-limits.js';
 import type { Copies, MemoryFile } from './stub/copies.js';
 import type { Client } from './stub/stubs.js';
+import type { UserBudget } from './user-budget.js';
 
 const PAGE_SIZE = 4096;
 const MAX_ADDRESS = 0x7fff_ffff_ffffn;
@@ -34,7 +35,7 @@ export class ProcessMemory implements UserMemory {
 
   /**
    * @param thread one that waits for this program, of the process
-   * @param client the process
+   * @param client the process; @param budget of its user
    * @throws Error of open(2)
    */
   constructor(
@@ -42,6 +43,7 @@ export class ProcessMemory implements UserMemory {
     readonly client: Client,
     readonly limits: LockLimits,
     readonly copies: Copies,
+    readonly budget: UserBudget,
   ) {
     this.file = { client, fd: openSync(`/proc/${thread}/mem`, 'r+') };
     unused.register(this, this.file.fd, this);
@@ -69,6 +71,11 @@ export class ProcessMemory implements UserMemory {
     this.copies.write(this.file, address, bytes);
   }
 
+  faultIn(address: bigint, length: number): void {
+    if (address < 0n || address > MAX_ADDRESS) fault();
+    this.copies.touch(this.file, address, length);
+  }
+
   get gone(): boolean {
     return this.copies.isGone(this.file);
   }
@@ -84,5 +91,9 @@ export class ProcessMemory implements UserMemory {
       if (wanted > this.#lockLimit) throw new KernelError(Errno.ENOMEM);
     }
     this.#locked += pages;
+  }
+
+  charge(objects: number): void {
+    this.budget.charge(objects);
   }
 }

@@ -19,6 +19,10 @@ const FUSE_DEV_IOC_BACKING_CLOSE = 0x4004e502;
 const FUSE_BACKING_MAP_SIZE = 16;
 
 const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+// linux/fcntl.h
+const F_ADD_SEALS = 1033;
+const F_SEAL_SHRINK = 2;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const FALLOC_PUNCH_HOLE = 3;
@@ -46,6 +50,7 @@ export class RegionFiles implements DevicePages {
   readonly #mmap: NativeFunction;
   readonly #fallocate: NativeFunction;
   readonly #memfd: NativeFunction;
+  readonly #fcntl: NativeFunction;
   readonly #unused: FinalizationRegistry<Mapping>;
   readonly #closed: FinalizationRegistry<RegionFile>;
 
@@ -59,6 +64,7 @@ export class RegionFiles implements DevicePages {
     );
     this.#fallocate = calls.bind('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
     this.#memfd = calls.bind('int memfd_create(const char *name, unsigned int flags)');
+    this.#fcntl = calls.bind('int fcntl(int fd, int command, long argument)');
     const munmap = calls.bind('int munmap(int64_t address, size_t length)');
     this.#unused = new FinalizationRegistry(({ address, length }) => void munmap(address, length));
     this.#closed = new FinalizationRegistry((file) => this.#close(file));
@@ -95,8 +101,13 @@ export class RegionFiles implements DevicePages {
   }
 
   #make(name: string): RegionFile {
-    const fd = this.#calls.checked('memfd_create', this.#memfd(`mdevfs:${name}`, MFD_CLOEXEC));
+    const fd = this.#calls.checked(
+      'memfd_create',
+      this.#memfd(`mdevfs:${name}`, MFD_CLOEXEC | MFD_ALLOW_SEALING),
+    );
     ftruncateSync(fd, FILE_SIZE);
+    // Whoever maps it finds it in /proc, and a file that is cut off below the model's feet would end the daemon.
+    this.#calls.checked('F_ADD_SEALS', this.#fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
     const map = Buffer.alloc(FUSE_BACKING_MAP_SIZE);
     map.writeInt32LE(fd, 0);
     const backing = this.#ioctl(this.#fuse, FUSE_DEV_IOC_BACKING_OPEN, map);

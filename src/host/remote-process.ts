@@ -18,6 +18,7 @@ import type { Described, Descriptors } from './stub/descriptors.js';
 import type { EventfdSignals } from './stub/eventfd-signals.js';
 import type { Restarts } from './stub/restart.js';
 import type { Client } from './stub/stubs.js';
+import { UserBudgets } from './user-budget.js';
 
 const PAGE_SIZE = 4096;
 /** Of the argument of an ioctl, so much is copied at once, as far as it is in the page where it begins. */
@@ -38,6 +39,7 @@ export interface Remotes {
 /** The memory of each process that a device has to do with. */
 export class ProcessMemories {
   readonly limits = new LockLimits();
+  readonly budgets = new UserBudgets();
   readonly #byProcess = new Map<string, WeakRef<ProcessMemory>>();
 
   constructor(readonly copies: Copies) {}
@@ -47,7 +49,7 @@ export class ProcessMemories {
     const key = identityOf(client.pid);
     const known = this.#byProcess.get(key)?.deref();
     if (known && !known.gone) return known;
-    const memory = new ProcessMemory(thread, client, this.limits, this.copies);
+    const memory = new ProcessMemory(thread, client, this.limits, this.copies, this.budgets.of(client.uid));
     for (const [other, ref] of this.#byProcess) if (!ref.deref()) this.#byProcess.delete(other);
     this.#byProcess.set(key, new WeakRef(memory));
     return memory;
@@ -92,13 +94,12 @@ export class RemoteProcess implements Caller {
 
   /** The same as {@link file}, where the model asks in the middle of a call. */
   fget(fd: number): CharFile | undefined {
-    return this.remotes.restarts.wait(
-      `descriptor ${fd}`,
-      () => this.file(fd),
-      () => {
+    return this.remotes.restarts.wait(`descriptor ${fd}`, {
+      begin: () => this.file(fd),
+      insist: () => {
         throw new KernelError(Errno.EBADF);
       },
-    );
+    });
   }
 
   /** The file behind a descriptor, as {@link Caller.fget} has it. */
@@ -135,7 +136,7 @@ export class RemoteProcess implements Caller {
 
 class RemotePointer implements UserPointer {
   readonly value: number;
-  /** What was copied from its beginning, until something is written. */
+  /** What was copied from its beginning. It stays what it was, also when the answer is written over it. */
   #ahead: Buffer | undefined;
 
   constructor(
@@ -154,7 +155,6 @@ class RemotePointer implements UserPointer {
   }
 
   write(bytes: Uint8Array, offset = 0): void {
-    this.#ahead = undefined;
     this.copies.write(this.memory, this.#at(offset), bytes);
   }
 

@@ -16,6 +16,9 @@ import type { IommufdCtx } from './iommufd-ctx.js';
 const MAP_FLAGS =
   uapi.IOMMU_IOAS_MAP_FIXED_IOVA | uapi.IOMMU_IOAS_MAP_WRITEABLE | uapi.IOMMU_IOAS_MAP_READABLE;
 
+/** Ranges that are kept for one address space. */
+const MOST_ALLOWED = 4096;
+
 const fail = (errno: number): never => {
   throw new KernelError(errno);
 };
@@ -55,7 +58,7 @@ export function ioasIovaRanges(ctx: IommufdCtx, cmd: IommufdCmd): void {
 /**
  * Says which IOVAs may be chosen by mappings that do not say where, in place of what was said before.
  * @throws EOPNOTSUPP for the reserved field; ENOENT; EFAULT
- * @throws EINVAL for a range of one IOVA or none, and for ranges that overlap
+ * @throws EINVAL for a range of one IOVA or none, and for ranges that overlap; ENOMEM for more than are kept
  */
 export function ioasAllowIovas(ctx: IommufdCtx, cmd: IommufdCmd): void {
   const { ioasId, numIovas, reserved, allowedIovas } = uapi.decodeIovas(cmd.bytes);
@@ -63,6 +66,7 @@ export function ioasAllowIovas(ctx: IommufdCtx, cmd: IommufdCmd): void {
   const { table } = ctx.ioas(ioasId);
   const allowed: uapi.IovaRange[] = [];
   for (let index = 0; index < numIovas; index++) {
+    if (index === MOST_ALLOWED) fail(Errno.ENOMEM);
     const address = BigInt.asUintN(64, allowedIovas + BigInt(index * uapi.IOVA_RANGE_SIZE));
     const range = uapi.decodeIovaRange(cmd.caller.memory.read(address, uapi.IOVA_RANGE_SIZE));
     if (range.start >= range.last) fail(Errno.EINVAL);

@@ -10,7 +10,7 @@
 import type { UserMemory } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { PinnedPage } from './backend.js';
-import { PAGE_SIZE_64 as PAGE_SIZE, pinUserPage } from './user-page.js';
+import { faultInUserPages, PAGE_SIZE_64 as PAGE_SIZE, pinUserPage } from './user-page.js';
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
@@ -55,7 +55,7 @@ export class IoasPages {
   /** Gives a reference back. With the last one, pages that a device should have let go are let go for it. */
   put(): void {
     if (--this.#references > 0) return;
-    if (this.#held.size > 0) this.memory.chargeLocked(-this.#held.size);
+    this.#uncharge(this.#held.size);
     this.#held.clear();
     this.#accesses.clear();
   }
@@ -88,12 +88,14 @@ export class IoasPages {
     const { memory } = this;
     const held: HeldPage[] = [];
     let pages = 0;
+    const address = this.address + BigInt(first) * PAGE_SIZE;
+    const present = faultInUserPages(memory, address, last - first + 1);
     for (let index = first; index <= last; index++) {
       const before = this.#held.get(index);
       if (!before) pages++;
-      held.push(before ?? { page: this.#pin(index), holders: 0 });
+      held.push(before ?? { page: this.#pin(index, present), holders: 0 });
     }
-    if (pages > 0) memory.chargeLocked(pages);
+    if (pages > 0) this.#charge(pages);
     held.forEach((page, at) => {
       page.holders++;
       this.#held.set(first + at, page);
@@ -101,9 +103,26 @@ export class IoasPages {
   }
 
   /** Pages that may be written are pinned for writing, whatever the device wants that pins them. */
-  #pin(index: number): PinnedPage {
-    if (this.memory.gone) throw new KernelError(Errno.EFAULT);
-    return pinUserPage(this.memory, this.address + BigInt(index) * PAGE_SIZE, this.writable);
+  #pin(index: number, present: boolean): PinnedPage {
+    if (!present && this.memory.gone) throw new KernelError(Errno.EFAULT);
+    return pinUserPage(this.memory, this.address + BigInt(index) * PAGE_SIZE, this.writable, present);
+  }
+
+  /** @throws ENOMEM */
+  #charge(pages: number): void {
+    this.memory.charge?.(pages);
+    try {
+      this.memory.chargeLocked(pages);
+    } catch (error) {
+      this.memory.charge?.(-pages);
+      throw error;
+    }
+  }
+
+  #uncharge(pages: number): void {
+    if (pages === 0) return;
+    this.memory.chargeLocked(-pages);
+    this.memory.charge?.(-pages);
   }
 
   /**
@@ -129,7 +148,7 @@ export class IoasPages {
       this.#held.delete(index);
       pages++;
     }
-    if (pages > 0) this.memory.chargeLocked(-pages);
+    this.#uncharge(pages);
   }
 
   /** @throws EFAULT */

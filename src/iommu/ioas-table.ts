@@ -66,12 +66,13 @@ export class IoasTable {
    * @param iova where; undefined for anywhere
    * @returns the IOVA of the first byte
    * @throws EINVAL for no bytes, or what is not aligned; EOVERFLOW beyond the last IOVA; EEXIST over another mapping
-   * @throws ENOSPC when there is no room; EPERM for write access to pages that were mapped read-only
+   * @throws ENOMEM beyond what the user may have kept; ENOSPC when there is no room; EPERM for write access to pages that were mapped read-only
    */
   map(slices: readonly PagesSlice[], length: bigint, iova: bigint | undefined, prot: number): bigint {
     try {
       const start = this.#place(slices[0]!, length, iova);
       const areas = this.#layOut(slices, start, prot);
+      slices[0]!.pages.memory.charge?.(areas.length);
       for (const area of areas) this.areas.insert(area);
       return start;
     } catch (error) {
@@ -173,6 +174,7 @@ export class IoasTable {
 
   #remove(area: IoasArea): void {
     this.areas.remove(area);
+    area.pages.memory.charge?.(-1);
     area.pages.put();
   }
 
@@ -200,6 +202,7 @@ export class IoasTable {
     if (area.preventAccess) fail(Errno.EBUSY);
     if ((at | area.byteOf(at)) & (this.#alignment - 1n)) fail(Errno.EINVAL);
     if (area.accesses > 0) fail(Errno.EINVAL);
+    pages.memory.charge?.(1);
     this.areas.remove(area);
     this.areas.insert(new IoasArea(area.start, iova, pages, area.startByte, prot));
     this.areas.insert(new IoasArea(at, last, pages.get(), area.byteOf(at), prot));

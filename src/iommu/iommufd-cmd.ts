@@ -10,8 +10,9 @@ import type { Caller, UserPointer } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { IommuStruct } from '../uapi/iommufd.js';
 
-/** How much of a structure's unknown end is looked at in one go. */
-const CHUNK = 4096;
+const PAGE_SIZE = 4096;
+/** Bytes of the longest structure. A kernel would look at four gigabytes, and only the caller waits for that. */
+const LONGEST = 1 << 20;
 
 export class IommufdCmd {
   /** The structure, in the size that the kernel knows. */
@@ -31,9 +32,12 @@ export class IommufdCmd {
   ) {
     if (userSize < minSize) throw new KernelError(Errno.EINVAL);
     this.#userSize = userSize;
+    if (userSize > LONGEST) throw new KernelError(Errno.E2BIG);
     // The end is looked at first: of a structure whose end is not zero, nothing is copied.
-    for (let at = size; at < userSize; at += CHUNK) {
-      if (!isZero(arg, at, Math.min(userSize, at + CHUNK))) throw new KernelError(Errno.E2BIG);
+    for (let at = size; at < userSize; ) {
+      const next = Math.min(userSize, at + PAGE_SIZE - ((arg.value + at) % PAGE_SIZE));
+      if (!isZero(arg, at, next)) throw new KernelError(Errno.E2BIG);
+      at = next;
     }
     this.bytes = Buffer.alloc(size);
     arg.read(Math.min(size, userSize)).copy(this.bytes);
@@ -48,7 +52,7 @@ export class IommufdCmd {
   }
 }
 
-/** Whether user memory is zero; a byte that is not, is found before memory behind it turns out to be missing. */
+/** Whether memory within a page is zero; a byte that is not, is found before one behind it turns out to be missing. */
 function isZero(arg: UserPointer, from: number, to: number): boolean {
   try {
     return arg.read(to - from, from).every((byte) => byte === 0);

@@ -84,6 +84,7 @@ export class IommufdCtx extends CharFile {
    *   something unknown in it; what the request says
    */
   override ioctl(request: number, arg: UserPointer, caller: Caller): number {
+    this.objects.payer ??= caller.memory;
     const number = (request & 0xff) - uapi.IOMMUFD_CMD_BASE;
     if (number < 0 || number >= uapi.IOMMUFD_CMD_COUNT) return iommufdVfioIoctl(this, request, arg, caller);
     // The size is read before it is known whether the request is one of ours by more than its lowest byte.

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { UserMemory } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import { Ida } from '../lib/ida.js';
 
@@ -22,19 +23,30 @@ export abstract class IommufdObject {
 export class IommufdObjects {
   readonly #objects = new Map<number, IommufdObject>();
   readonly #ids = new Ida(1);
+  /** Whoever made the first request: what the objects take counts as theirs. */
+  payer: UserMemory | undefined;
 
   get empty(): boolean {
     return this.#objects.size === 0;
   }
 
-  /** Takes a number for an object that is being made; nobody finds it before {@link finalize}. */
+  /**
+   * Takes a number for an object that is being made; nobody finds it before {@link finalize}.
+   * @throws ENOMEM beyond what the user may have kept
+   */
   reserve(): number {
+    this.payer?.charge?.(1);
     return this.#ids.alloc();
   }
 
   /** Gives back the number of an object that did not come to be. */
   abort(id: number): void {
+    this.#free(id);
+  }
+
+  #free(id: number): void {
     this.#ids.free(id);
+    this.payer?.charge?.(-1);
   }
 
   finalize(object: IommufdObject): void {
@@ -57,7 +69,7 @@ export class IommufdObjects {
     if (!object) throw new KernelError(Errno.ENOENT);
     if (object.users > 1) throw new KernelError(Errno.EBUSY);
     this.#objects.delete(id);
-    this.#ids.free(id);
+    this.#free(id);
     object.destroy();
     return object;
   }

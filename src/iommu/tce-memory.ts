@@ -7,7 +7,7 @@
 import type { UserMemory } from '../base/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { PinnedPage } from './backend.js';
-import { PAGE_SIZE_64, pinUserPage } from './user-page.js';
+import { faultInUserPages, PAGE_SIZE_64, pinUserPage } from './user-page.js';
 
 /** A region (`struct mm_iommu_table_group_mem_t`). */
 export class PreregisteredMemory {
@@ -59,11 +59,15 @@ export class Preregistrations {
    */
   register(memory: UserMemory, vaddr: bigint, count: number): PreregisteredMemory {
     memory.chargeLocked(count);
+    let charged = 0;
     try {
       if (count === 0) throw new KernelError(Errno.ENOMEM);
+      memory.charge?.(count);
+      charged = count;
+      const present = faultInUserPages(memory, vaddr, count);
       const pages: PinnedPage[] = [];
       while (pages.length < count)
-        pages.push(pinUserPage(memory, vaddr + BigInt(pages.length) * PAGE_SIZE_64, true));
+        pages.push(pinUserPage(memory, vaddr + BigInt(pages.length) * PAGE_SIZE_64, true, present));
       const region = new PreregisteredMemory(vaddr, pages);
       if ([...this.#of(memory)].some((other) => other.vaddr < region.end && vaddr < other.end))
         throw new KernelError(Errno.EINVAL);
@@ -71,6 +75,7 @@ export class Preregistrations {
       return region;
     } catch (error) {
       memory.chargeLocked(-count);
+      memory.charge?.(-charged);
       throw error;
     }
   }
@@ -79,5 +84,6 @@ export class Preregistrations {
   putUnused(memory: UserMemory, region: PreregisteredMemory): void {
     if (region.used > 0 || region.mapped > 0 || !this.#of(memory).delete(region)) return;
     memory.chargeLocked(-region.pages.length);
+    memory.charge?.(-region.pages.length);
   }
 }

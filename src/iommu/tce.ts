@@ -20,7 +20,7 @@ import { tceLedger } from './tce-ledger.js';
 import type { PreregisteredMemory, Preregistrations } from './tce-memory.js';
 import { TceDeviceDma, TcePins } from './tce-pin.js';
 import { platform, type Tce, TceTable } from './tce-table.js';
-import { PAGE_SIZE_64, pinUserPage } from './user-page.js';
+import { faultInUserPages, PAGE_SIZE_64, pinUserPage } from './user-page.js';
 
 const DEFAULT_PAGE_SHIFT = 12;
 
@@ -176,11 +176,14 @@ export class TceIommu implements VfioIommu {
       table.hasUserView = true;
     }
     this.pins.unmapped(table.iovaOf(first), BigInt(count) * table.pageSize);
+    const present =
+      !this.v2 && faultInUserPages(memory, vaddr, Number((BigInt(count) * table.pageSize) / PAGE_SIZE_64));
     for (let i = 0; i < count; i++) {
       try {
-        const entry = this.#entry(memory, table, vaddr + BigInt(i) * table.pageSize, prot);
+        const entry = this.#entry(memory, table, vaddr + BigInt(i) * table.pageSize, prot, present);
         if (first + i >= table.size) fail(Errno.EINVAL);
         this.#clearEntry(table, first + i);
+        memory.charge?.(1);
         table.entries.set(first + i, entry);
         if (entry.memory) entry.memory.mapped++;
       } catch (error) {
@@ -190,10 +193,10 @@ export class TceIommu implements VfioIommu {
     }
   }
 
-  #entry(memory: UserMemory, table: TceTable, vaddr: bigint, prot: number): Tce {
+  #entry(memory: UserMemory, table: TceTable, vaddr: bigint, prot: number, present: boolean): Tce {
     const region = this.v2 ? this.preregistrations.lookup(memory, vaddr, table.pageSize) : undefined;
     if (this.v2 && !region) fail(Errno.EINVAL);
-    const page = region ? undefined : pinUserPage(memory, vaddr, (prot & IOMMU_WRITE) !== 0);
+    const page = region ? undefined : pinUserPage(memory, vaddr, (prot & IOMMU_WRITE) !== 0, present);
     // Memory in one piece counts as one large page.
     const large = table.pageSize > PAGE_SIZE_64;
     if (large && !memory.view?.(vaddr, Number(table.pageSize), false)) fail(Errno.EPERM);
@@ -212,6 +215,7 @@ export class TceIommu implements VfioIommu {
     const entry = table.entries.get(index);
     if (!entry) return;
     table.entries.delete(index);
+    this.memory!.charge?.(-1);
     if (!entry.memory) return;
     entry.memory.mapped--;
     this.preregistrations.putUnused(this.memory!, entry.memory);

@@ -10,7 +10,7 @@ import { type Dma, IOMMU_READ, IOMMU_WRITE, type PinnedPage } from './backend.js
 import type { Type1Iommu } from './type1.js';
 import { type Type1Dma, u64 } from './type1-dma.js';
 import { markDirty } from './type1-dirty.js';
-import { PAGE_SIZE, PAGE_SIZE_64, pinUserPage, ViewedPage } from './user-page.js';
+import { faultInUserPages, PAGE_SIZE, PAGE_SIZE_64, pinUserPage, ViewedPage } from './user-page.js';
 
 const fail = (errno: number): never => {
   throw new KernelError(errno);
@@ -24,6 +24,7 @@ function pageOf(iova: bigint, index: number): bigint {
 /** Gives back everything that is pinned in a mapping. */
 export function releasePins(dma: Type1Dma): void {
   dma.memory.chargeLocked(-dma.pins.size);
+  dma.memory.charge?.(-dma.pins.size);
   dma.pins.clear();
 }
 
@@ -58,6 +59,7 @@ function viewOf({ memory, vaddr, prot }: Type1Dma, index: number, count: number)
 function pinRun({ dma, index, count }: Run, pages: PinnedPage[]): void {
   const { memory, pins, dirty, prot } = dma;
   const view = viewOf(dma, index, count);
+  const present = !view && faultInUserPages(memory, u64(dma.vaddr + BigInt(index) * PAGE_SIZE_64), count);
   for (let i = 0; i < count; i++) {
     const known = pins.get(index + i);
     if (known) {
@@ -67,8 +69,19 @@ function pinRun({ dma, index, count }: Run, pages: PinnedPage[]): void {
     }
     const page = view
       ? new ViewedPage(view, i * PAGE_SIZE)
-      : pinUserPage(memory, u64(dma.vaddr + BigInt(index + i) * PAGE_SIZE_64), (prot & IOMMU_WRITE) !== 0);
-    memory.chargeLocked(1);
+      : pinUserPage(
+          memory,
+          u64(dma.vaddr + BigInt(index + i) * PAGE_SIZE_64),
+          (prot & IOMMU_WRITE) !== 0,
+          present,
+        );
+    memory.charge?.(1);
+    try {
+      memory.chargeLocked(1);
+    } catch (error) {
+      memory.charge?.(-1);
+      throw error;
+    }
     pins.set(index + i, { page, references: 1 });
     dirty?.add(index + i);
     pages.push(page);
@@ -85,6 +98,7 @@ function unpinRun({ dma: { memory, pins }, index, count }: Run): void {
     unpinned++;
   }
   memory.chargeLocked(-unpinned);
+  memory.charge?.(-unpinned);
 }
 
 export class Type1DeviceDma implements Dma {

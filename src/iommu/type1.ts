@@ -82,7 +82,7 @@ export class Type1Iommu implements VfioIommu {
    * Maps memory (`vfio_dma_do_map`).
    * @param prot IOMMU_READ, IOMMU_WRITE; 0 to give the mapping at `iova` another address (VFIO_DMA_MAP_FLAG_VADDR)
    * @throws EINVAL for no size, a size or address that is no multiple of a page, a range that wraps
-   * @throws EEXIST over another mapping; ENOSPC beyond the limit
+   * @throws EEXIST over another mapping; ENOSPC beyond the limit; ENOMEM beyond what the user may have kept
    * @throws ENOENT, EINVAL for another address: nothing is mapped there, or its address was not taken back
    */
   map(memory: UserMemory, iova: bigint, size: bigint, vaddr: bigint, prot: number): void {
@@ -92,8 +92,14 @@ export class Type1Iommu implements VfioIommu {
     if (prot === 0) fail(known ? Errno.EINVAL : Errno.ENOENT);
     if (known) fail(Errno.EEXIST);
     if (this.dmaAvail === 0) fail(Errno.ENOSPC);
+    memory.charge?.(1);
     const dma = new Type1Dma(iova, size, vaddr, prot, memory);
-    if (this.dirtyTracking) trackDirty(dma);
+    try {
+      if (this.dirtyTracking) trackDirty(dma);
+    } catch (error) {
+      memory.charge?.(-1);
+      throw error;
+    }
     this.dmaAvail--;
     this.mappings.link(dma);
   }
@@ -142,6 +148,7 @@ export class Type1Iommu implements VfioIommu {
 
   #remove(dma: Type1Dma): void {
     this.mappings.unlink(dma);
+    dma.memory.charge?.(-1);
     this.dmaAvail++;
   }
 

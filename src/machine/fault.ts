@@ -16,6 +16,7 @@ import type { CharFile } from '../base/file.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import type { FileFaults, FileOperation } from '../kernfs/fault.js';
 import type { KernfsNode, KernfsRoot } from '../kernfs/node.js';
+import { Errno, KernelError } from '../lib/errno.js';
 import type { Fault } from '../lib/fault.js';
 import { FaultRule } from './fault-rule.js';
 import { type FaultOperation, type FaultRuleData, type FaultRuleInput, faultRule } from './fault-schema.js';
@@ -24,6 +25,8 @@ import { describeIssues } from './fixture-fault.js';
 
 const ofFiles: readonly FaultOperation[] = ['open', 'read', 'write'];
 const NONE: readonly FaultRule[] = [];
+/** Each is asked about every operation that it may concern. */
+const MOST_RULES = 4096;
 
 export const faultState = z.strictObject({
   id: z.int().positive().describe('Its number.'),
@@ -59,10 +62,11 @@ export class FaultRules implements FileFaults, DeviceFaults {
 
   /**
    * @returns the rule's number
-   * @throws FixtureError for a rule that makes no sense
+   * @throws FixtureError for a rule that makes no sense; ENOSPC when there are too many
    */
   add(rule: FaultRuleInput): number {
     const data = checkFaultRule(rule);
+    if (this.#rules.size >= MOST_RULES) throw new KernelError(Errno.ENOSPC);
     const added = new FaultRule(++this.#lastId, data, this.core.clock);
     this.#rules.set(added.id, added);
     this.#changed();

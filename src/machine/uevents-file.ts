@@ -15,17 +15,29 @@ import type { KernfsDir } from '../kernfs/dir.js';
 import { KernfsFile, type KernfsFileOps } from '../kernfs/file.js';
 import { Errno, KernelError } from '../lib/errno.js';
 
-/** Bytes that may wait for a reader. */
+/** Bytes that may wait for a reader, for all of them, and for one that finds those used up. */
 const ROOM = 4 * 1024 * 1024;
+const ROOM_OF_ALL = 64 * 1024 * 1024;
+const ROOM_AT_LEAST = 256 * 1024;
+/** Openings at the same time. */
+const MOST_LISTENERS = 128;
 
 export function addUeventsFile(dir: KernfsDir, uevents: Uevents): void {
+  const shared: Shared = { listeners: 0, length: 0 };
   const file = dir.add(
     new KernfsFile(dir.root, 'uevents', 0o400, {
       size: 0,
       read: () => Buffer.alloc(0),
-      open: () => new Listener(uevents, () => file.notify()),
+      open: () => new Listener(shared, uevents, () => file.notify()),
     }),
   );
+}
+
+/** What all listeners of a machine have. */
+interface Shared {
+  listeners: number;
+  /** Bytes that wait for their readers. */
+  length: number;
 }
 
 class Listener implements KernfsFileOps {
@@ -36,11 +48,29 @@ class Listener implements KernfsFileOps {
   #length = 0;
   #lost = false;
 
-  constructor(uevents: Uevents, heard: () => void) {
-    this.release = uevents.subscribe((event) => {
+  /** @throws EMFILE when there are too many */
+  constructor(
+    readonly shared: Shared,
+    uevents: Uevents,
+    heard: () => void,
+  ) {
+    if (shared.listeners === MOST_LISTENERS) throw new KernelError(Errno.EMFILE);
+    shared.listeners++;
+    const unsubscribe = uevents.subscribe((event) => {
       this.#hear(event);
       heard();
     });
+    this.release = () => {
+      unsubscribe();
+      shared.listeners--;
+      shared.length -= this.#length;
+      this.#length = 0;
+    };
+  }
+
+  #takes(length: number): boolean {
+    const own = this.#length + length;
+    return own <= ROOM && (own <= ROOM_AT_LEAST || this.shared.length + length <= ROOM_OF_ALL);
   }
 
   #hear(event: Uevent): void {
@@ -48,12 +78,13 @@ class Listener implements KernfsFileOps {
       `${ueventMessage(event).toString('latin1').replaceAll('\0', '\n')}\n`,
       'latin1',
     );
-    if (this.#length + block.length > ROOM) {
+    if (!this.#takes(block.length)) {
       this.#lost = true;
       return;
     }
     this.#waiting.push(block);
     this.#length += block.length;
+    this.shared.length += block.length;
   }
 
   /** @throws ENOBUFS once, when events were lost */
@@ -71,6 +102,7 @@ class Listener implements KernfsFileOps {
       taken.push(piece);
       room -= piece.length;
       this.#length -= piece.length;
+      this.shared.length -= piece.length;
     }
     return Buffer.concat(taken);
   }

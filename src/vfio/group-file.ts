@@ -173,8 +173,26 @@ function matches(vdev: VfioDevice, name: string): boolean {
 
 /** A NUL-terminated string of at most a page (`strndup_user`). */
 function readString(arg: UserPointer): string {
-  for (let length = 0; length < PAGE_SIZE; length++) {
-    if (arg.read(1, length)[0] === 0) return arg.read(length).toString('latin1');
+  let text = '';
+  while (text.length < PAGE_SIZE) {
+    const inPage = PAGE_SIZE - ((arg.value + text.length) % PAGE_SIZE);
+    const bytes = readSome(arg, text.length, Math.min(PIECE, inPage, PAGE_SIZE - text.length));
+    const end = bytes.indexOf(0);
+    if (end >= 0) return text + bytes.toString('latin1', 0, end);
+    text += bytes.toString('latin1');
   }
   return fail(Errno.EINVAL);
+}
+
+/** What a string is looked for in at once. */
+const PIECE = 256;
+
+/** Memory may end behind the end of the string: then it is read byte by byte. */
+function readSome(arg: UserPointer, offset: number, length: number): Buffer {
+  try {
+    return arg.read(length, offset);
+  } catch (error) {
+    if (error instanceof KernelError) return arg.read(1, offset);
+    throw error;
+  }
 }

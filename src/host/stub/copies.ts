@@ -33,8 +33,6 @@ const LOCAL_IOVEC = CALL_MEMORY;
 const REMOTE_IOVEC = LOCAL_IOVEC + 16;
 /** Files of this program that a stub keeps open. */
 const MOST_FILES = 16;
-/** What is written again when a call is made once more is told apart by its bytes, as long as they are few. */
-const COMPARED = 256;
 
 export class Copies {
   constructor(
@@ -46,7 +44,12 @@ export class Copies {
   read(memory: ClientMemory, address: number | bigint, target: Uint8Array): void {
     for (let done = 0; done < target.length; ) {
       const size = Math.min(target.length - done, Stub.DATA_SIZE);
-      const bytes = this.#piece(memory, plus(address, done), size);
+      const [at, from] = [plus(address, done), done];
+      const bytes: Uint8Array = this.#do<Uint8Array>(memory, `read ${nameOf(memory)} ${at} ${size}`, {
+        call: [reads(memory), at, size],
+        take: (stub, result) => stub.data.subarray(0, checked(memory, result, size)),
+        copy: () => Buffer.from(target.subarray(from, from + bytes.length)),
+      });
       if (bytes.length === 0) throw new KernelError(Errno.EFAULT);
       target.set(bytes, done);
       done += bytes.length;
@@ -55,9 +58,30 @@ export class Copies {
 
   /** @throws EFAULT when a byte of it is not there, or may not be written; what precedes it is written */
   write(memory: ClientMemory, address: number | bigint, bytes: Uint8Array): void {
+    this.restarts.writes();
     for (let done = 0; done < bytes.length; ) {
       const piece = bytes.subarray(done, done + Stub.DATA_SIZE);
-      const count = this.#putPiece(memory, plus(address, done), piece);
+      const [at, size] = [plus(address, done), piece.length];
+      const count = this.#do(memory, `write ${nameOf(memory)} ${at} ${size}`, {
+        call: [writes(memory), at, size],
+        take: (_, result) => checked(memory, result, size),
+        bytes: piece,
+      });
+      if (count === 0) throw new KernelError(Errno.EFAULT);
+      done += count;
+    }
+  }
+
+  /** Brings memory in, and leaves it as it is. @throws EFAULT when a byte of it is not there */
+  touch(memory: MemoryFile, address: bigint, length: number): void {
+    for (let done = 0; done < length; ) {
+      const size = Math.min(length - done, Stub.DATA_SIZE);
+      const at = address + BigInt(done);
+      const count = this.#do(memory, `touch ${memory.fd} ${at} ${size}`, {
+        call: [SYS.pread64, at, size],
+        take: (_, result) => checked(memory, result, size),
+        keep: true,
+      });
       if (count === 0) throw new KernelError(Errno.EFAULT);
       done += count;
     }
@@ -67,70 +91,50 @@ export class Copies {
   isGone(memory: MemoryFile): boolean {
     // Nothing is ever mapped there. Of memory that is gone, a read ends before that is looked at.
     const nowhere = 0x7fff_ffff_ffff_f000n;
-    return this.#do(
-      memory,
-      `gone ${memory.fd}`,
-      [SYS.pread64, memory, nowhere, 1],
-      (_, result) => result === 0,
-    );
+    return this.#do(memory, `gone ${memory.fd}`, {
+      call: [SYS.pread64, nowhere, 1],
+      take: (_, result) => result === 0,
+    });
   }
 
-  /** What one call brings: some of the bytes, in memory that is another's soon. */
-  #piece(memory: ClientMemory, address: number | bigint, size: number): Uint8Array {
-    const what = `read ${nameOf(memory)} ${address} ${size}`;
-    return this.#do(memory, what, [reads(memory), memory, address, size], (stub, result) =>
-      stub.data.subarray(0, checked(memory, result, size)),
-    );
-  }
-
-  #putPiece(memory: ClientMemory, address: number | bigint, piece: Uint8Array): number {
-    const size = piece.length;
-    const text = size <= COMPARED ? Buffer.from(piece.buffer, piece.byteOffset, size).toString('latin1') : '';
-    const what = `write ${nameOf(memory)} ${address} ${size} ${text}`;
-    return this.#do(
-      memory,
-      what,
-      [writes(memory), memory, address, size],
-      (_, result) => checked(memory, result, size),
-      piece,
-    );
-  }
-
-  /**
-   * Has a stub make one call.
-   * @param take makes something of the result while the stub is ours
-   * @param bytes what passes through
-   */
-  #do<T>(
-    memory: ClientMemory,
-    what: string,
-    copy: readonly [number: number, memory: ClientMemory, address: number | bigint, size: number],
-    take: (stub: Stub, result: number) => T,
-    bytes?: Uint8Array,
-  ): T {
+  /** Has a stub make one copy, or what is like it. */
+  #do<T>(memory: ClientMemory, what: string, { call, take, bytes, keep, copy }: OneCopy<T>): T {
     const { stubs, restarts } = this;
     const { client } = memory;
     const prepare = (stub: Stub): Call => {
       if (bytes) stub.data.set(bytes);
-      return prepared(stub, ...copy);
+      return prepared(stub, memory, ...call);
     };
-    return restarts.wait(
-      what,
-      () =>
+    return restarts.wait<T>(what, {
+      begin: (late) =>
         stubs.use(client, restarts.thread, (stub, patience) => {
           const [number, args] = prepare(stub);
           const result = stub.call(patience, number, ...args);
-          if (asleep(result)) return result.then((late) => kept(take(stub, late)));
-          return patience > 0 ? take(stub, result) : kept(take(stub, result));
+          if (asleep(result)) return result.then((value) => kept(take(stub, value)));
+          return patience > 0 && !late ? take(stub, result) : kept(take(stub, result));
         }),
-      () =>
+      insist: () =>
         stubs.insist(
           client,
           (stub) => stub.ask(...prepare(stub)),
           (stub, result) => kept(take(stub, result)),
         ),
-    );
+      ...(keep ? { keep } : {}),
+      ...(copy ? { copy } : {}),
+    });
   }
+}
+
+/** A copy that a stub makes in one call. */
+interface OneCopy<T> {
+  readonly call: readonly [number: number, address: number | bigint, size: number];
+  /** Makes something of the result while the stub is ours. */
+  take(stub: Stub, result: number): T;
+  /** What is copied to the client. */
+  readonly bytes?: Uint8Array;
+  /** See {@link Awaited}. */
+  readonly keep?: boolean;
+  copy?(): T;
 }
 
 /** Of its own, where it outlives the call. */
@@ -154,8 +158,8 @@ function checked(memory: ClientMemory, result: number, size: number): number {
 
 function prepared(
   stub: Stub,
-  number: number,
   memory: ClientMemory,
+  number: number,
   address: number | bigint,
   size: number,
 ): Call {

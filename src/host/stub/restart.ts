@@ -4,7 +4,9 @@
  * left by an exception, which it takes back its steps for as for an EFAULT. When it is there, the call is made once more,
  * and finds it.
  *
- * So a driver may see an access twice, of which the first came to nothing where it reached for memory that was not there.
+ * A request (ioctl) writes its answer when it is done, so from its first write on nothing can be begun again. An access to a
+ * device can, with what it read before: a driver may see it twice, of which the first came to nothing where it reached for
+ * memory that was not there.
  * @module
  */
 
@@ -18,12 +20,37 @@ class Restart {
 /** How something that a call waited for ended. */
 type Ended = { readonly value: unknown } | { readonly error: unknown };
 
+/** What is made again: a request, up to its answer, or an access to a device. */
+export type Repeated = 'request' | 'access';
+
 /** A system call: what it waited for, by what that is and how often it was asked for before. */
 class RestartableCall {
   readonly ended = new Map<string, Ended>();
   readonly asked = new Map<string, number>();
+  begun = 0;
+  readonly end = performance.now() + LONGEST;
+  /** What was read since the call began, by its key. */
+  readonly read: [key: string, copy: () => unknown][] = [];
 
-  constructor(readonly thread: number) {}
+  constructor(
+    readonly thread: number,
+    readonly kind: Repeated,
+  ) {}
+
+  begin(): void {
+    this.asked.clear();
+    this.read.length = 0;
+    this.begun = performance.now();
+  }
+
+  /** Has the call read the same again, whatever it wrote meanwhile. */
+  keepRead(): void {
+    for (const [key, copy] of this.read) this.ended.set(key, { value: copy() });
+  }
+
+  get isOverdue(): boolean {
+    return performance.now() - this.begun > SLICE;
+  }
 
   /** Names what is asked for, the n-th time. */
   keyOf(what: string): string {
@@ -34,7 +61,23 @@ class RestartableCall {
 }
 
 /** How often a call is begun again, for one whose memory goes away as often as it comes. */
-const MOST = 1000;
+const MOST = 100_000;
+/** Milliseconds that a call may take in all, unless it waits for something. */
+const LONGEST = 30_000;
+/** Milliseconds that a call may take of the main thread until everybody else is served, for one that copies much. */
+const SLICE = 10;
+
+/** What a call waits for. */
+export interface Awaited<T> {
+  /** Begins to fetch it; `late` when everybody else comes first, and what it returns is used after that. */
+  begin(late: boolean): Sleeps<T>;
+  /** Fetches it here and now, where there is no call to be begun again. */
+  insist(): T;
+  /** Whether it need not be fetched anew when the call is begun again. */
+  readonly keep?: boolean;
+  /** Of something that is read: a copy of it, once the call has it. */
+  copy?(): T;
+}
 
 export class Restarts {
   #call: RestartableCall | undefined;
@@ -50,14 +93,19 @@ export class Restarts {
   }
 
   /** Makes a call of a thread that waits for it. */
-  run<T>(thread: number, body: () => Sleeps<T>): Sleeps<T> {
-    return this.#attempt(new RestartableCall(thread), body, MOST);
+  run<T>(thread: number, kind: Repeated, body: () => Sleeps<T>): Sleeps<T> {
+    return this.#attempt(new RestartableCall(thread, kind), body, MOST);
+  }
+
+  /** Something is about to be written. */
+  writes(): void {
+    if (this.#call?.kind === 'request') this.commit();
   }
 
   #attempt<T>(call: RestartableCall, body: () => Sleeps<T>, left: number): Sleeps<T> {
     const outer = this.#call;
-    this.#call = left > 0 ? call : undefined;
-    call.asked.clear();
+    this.#call = left > 0 && performance.now() < call.end ? call : undefined;
+    call.begin();
     try {
       return body();
     } catch (error) {
@@ -70,12 +118,9 @@ export class Restarts {
 
   /**
    * Waits for something that a call needs.
-   * @param what names it, so that it is found again
-   * @param begin begins to fetch it
-   * @param insist fetches it here and now, where there is no call to be begun again
    * @throws what fetching it fails with; {@link Restart}
    */
-  wait<T>(what: string, begin: () => Sleeps<T>, insist: () => T): T {
+  wait<T>(what: string, { begin, insist, keep, copy }: Awaited<T>): T {
     const call = this.#call;
     if (!call) return insist();
     const key = call.keyOf(what);
@@ -84,11 +129,18 @@ export class Restarts {
       if ('error' in ended) throw ended.error;
       return ended.value as T;
     }
-    const fetched = begin();
-    if (!asleep(fetched)) return fetched;
+    const late = call.isOverdue;
+    const fetched = begin(late);
+    if (!asleep(fetched) && !late) {
+      if (keep) call.ended.set(key, { value: fetched });
+      else if (copy) call.read.push([key, copy]);
+      return fetched;
+    }
+    if (!copy) call.keepRead();
+    const others = late ? new Promise<void>((resolve) => void setImmediate(resolve)) : undefined;
     throw new Restart(
-      fetched.then(
-        (value) => void call.ended.set(key, { value }),
+      Promise.all([fetched, others]).then(
+        ([value]) => void call.ended.set(key, { value }),
         (error: unknown) => void call.ended.set(key, { error }),
       ),
     );

@@ -19,11 +19,14 @@ import { PR_SET_PDEATHSIG, SIGKILL, SYS, SYS_PIDFD_OPEN } from './system-calls.j
 
 const O_CLOEXEC = 0o2000000;
 const MFD_CLOEXEC = 1;
+/** Since Linux 6.3, where others may be refused. */
+const MFD_EXEC = 16;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const POLLIN = 1;
 const TWO32 = 2 ** 32;
 const ONE = Buffer.from([1]);
+const NO_START = 'no stub starts; vm.memfd_noexec must not be 2, sysctl -w vm.memfd_noexec=1';
 
 /** The stub is no more, before it answered. */
 export class StubGone extends Error {}
@@ -51,7 +54,9 @@ export class StubCalls {
     const munmap = native.bind('int munmap(int64_t address, size_t length)');
     this.#unused = new FinalizationRegistry((address) => void munmap(address, SHARED_SIZE));
     this.poll = native.bind('int poll(void *fds, unsigned long count, int timeout)');
-    this.program = native.checked('memfd_create', this.memfd('mdevfs-stub', MFD_CLOEXEC));
+    const executable = this.memfd('mdevfs-stub', MFD_CLOEXEC | MFD_EXEC);
+    this.program =
+      executable >= 0 ? executable : native.checked('memfd_create', this.memfd('mdevfs-stub', MFD_CLOEXEC));
     writeSync(this.program, program);
   }
 
@@ -111,7 +116,9 @@ export class Stub {
     } finally {
       for (const fd of [asked, answered, shared]) closeSync(fd);
     }
+    // The reason comes later, and there is one that is not a fault.
     this.#child.on('error', () => this.#ended());
+    if (this.#child.pid === undefined) throw new Error(NO_START);
     this.#child.on('exit', () => this.#ended());
     this.#child.unref();
     this.#pollfd.writeInt32LE(this.#answer, 0);

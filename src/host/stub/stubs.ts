@@ -33,7 +33,7 @@ const DEADLINE = 30_000;
 /** Milliseconds between two looks at whether somebody still waits for it. */
 const LOOK = 100;
 /** Milliseconds of waiting that all others are made to share with a client, where it cannot wait by itself. */
-const INSIST = 10;
+const INSIST = 5;
 
 /**
  * What is done with a stub, which is another's when it is done. Without patience, whoever waits for it gets what it
@@ -84,12 +84,12 @@ export class Stubs {
    * @throws EFAULT when it waits for long
    */
   insist<T>(client: Client, ask: (stub: Stub) => void, take: (stub: Stub, result: number) => T): T {
-    if (this.#isFull(client)) throw new KernelError(Errno.EFAULT);
     const stub = this.#take();
     let result: number | undefined;
     try {
       ask(stub);
-      result = stub.insist(INSIST);
+      // Who makes one wait already is not waited for again.
+      result = stub.insist(this.#isFull(client) ? 1 : INSIST);
     } catch (error) {
       throw gaveUp(error, Errno.EFAULT);
     }

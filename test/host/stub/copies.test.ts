@@ -43,7 +43,7 @@ t.test('everybody gets what he asked for, also when many ask and most have to wa
       const own = { client: { pid: number % 5, uid: number % 2 }, thread: process.pid };
       for (let n = 0; n < 300; n++) {
         const at = ((n * 7919 + number * 104729) % (bytes.length / 4 - 64)) * 4;
-        const copy = await restarts.run(process.pid, () => {
+        const copy = await restarts.run(process.pid, 'access', () => {
           const target = Buffer.alloc(256);
           copies.read(own, address + at, target);
           return target;
@@ -67,8 +67,8 @@ t.test('a file of memory is that of its process, and tells when nothing is left 
     copies.read(file, BigInt(address), target);
     return target;
   };
-  t.equal((await restarts.run(process.pid, () => read(3))).toString(), 'one');
-  t.equal(await restarts.run(process.pid, () => copies.isGone(file)), false);
+  t.equal((await restarts.run(process.pid, 'access', () => read(3))).toString(), 'one');
+  t.equal(await restarts.run(process.pid, 'access', () => copies.isGone(file)), false);
   t.equal(read(7).toString(), 'one two', 'also where nobody can come back to it');
   t.throws(() => copies.read(file, BigInt(PAGE_SIZE), Buffer.alloc(1)), fault);
 });

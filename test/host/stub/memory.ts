@@ -52,11 +52,11 @@ export async function memory(t: { teardown(end: () => void): void }, pages: numb
     bytes: native.viewOf(BigInt(address), length - PAGE_SIZE),
     address,
     read: async (from, size) =>
-      restarts.run(process.pid, () => {
+      restarts.run(process.pid, 'access', () => {
         const target = Buffer.alloc(size);
         copies.read(own, from, target);
         return target;
       }),
-    write: async (to, data) => restarts.run(process.pid, () => copies.write(own, to, data)),
+    write: async (to, data) => restarts.run(process.pid, 'access', () => copies.write(own, to, data)),
   };
 }

@@ -1,19 +1,32 @@
 import t from 'tap';
-import { Restarts } from '../../../src/host/stub/restart.js';
+import type { Sleeps } from '../../../src/lib/sleep.js';
+import { type Awaited, Restarts } from '../../../src/host/stub/restart.js';
 import { KernelError } from '../../../src/lib/errno.js';
 
-const insisted = () => {
-  throw new KernelError(14);
-};
+const from = <T>(begin: () => Sleeps<T>): Awaited<T> => ({
+  begin,
+  insist: () => {
+    throw new KernelError(14);
+  },
+});
 
 t.test('a call that has to wait is made once more, and finds what it waited for', async (t) => {
   const restarts = new Restarts();
   const steps: string[] = [];
-  const result = restarts.run(1, () => {
+  const result = restarts.run(1, 'access', () => {
     steps.push('begins');
-    const one = restarts.wait('one', () => Promise.resolve(1), insisted);
-    const two = restarts.wait('two', () => 2, insisted);
-    const again = restarts.wait('one', () => Promise.resolve(10), insisted);
+    const one = restarts.wait(
+      'one',
+      from(() => Promise.resolve(1)),
+    );
+    const two = restarts.wait(
+      'two',
+      from(() => 2),
+    );
+    const again = restarts.wait(
+      'one',
+      from(() => Promise.resolve(10)),
+    );
     steps.push('ends');
     return one + two + again;
   });
@@ -24,9 +37,12 @@ t.test('a call that has to wait is made once more, and finds what it waited for'
 t.test('what fails later fails in the call', async (t) => {
   const restarts = new Restarts();
   const errors: unknown[] = [];
-  const result = restarts.run(1, () => {
+  const result = restarts.run(1, 'access', () => {
     try {
-      return restarts.wait('it', () => Promise.reject(new KernelError(5)), insisted);
+      return restarts.wait(
+        'it',
+        from(() => Promise.reject(new KernelError(5))),
+      );
     } catch (error) {
       if (error instanceof KernelError) errors.push(error.errno);
       throw error;
@@ -36,16 +52,32 @@ t.test('what fails later fails in the call', async (t) => {
   t.same(errors, [5]);
 });
 
+t.test('an access that waits for a write reads the same again; a request waits for none', async (t) => {
+  const restarts = new Restarts();
+  let memory = 'old';
+  const write = (): Sleeps<void> => {
+    memory = 'new';
+    return Promise.resolve();
+  };
+  const body = () => {
+    let text = '';
+    text = restarts.wait('read', { ...from(() => memory), copy: () => text });
+    restarts.writes();
+    restarts.wait('write', from(write));
+    return text;
+  };
+  t.equal(await restarts.run(1, 'access', body), 'old');
+  memory = 'old';
+  t.throws(() => restarts.run(1, 'request', body), { code: 'EFAULT' });
+});
+
 t.test('outside of a call, and after what cannot be done again, nobody waits', async (t) => {
   const restarts = new Restarts();
   const later = () => Promise.resolve(1);
-  t.equal(
-    restarts.wait('it', later, () => 2),
-    2,
-  );
-  const result = restarts.run(1, () => {
+  t.equal(restarts.wait('it', { begin: later, insist: () => 2 }), 2);
+  const result = restarts.run(1, 'access', () => {
     restarts.commit();
-    return restarts.wait('it', later, () => 3);
+    return restarts.wait('it', { begin: later, insist: () => 3 });
   });
   t.equal(result, 3);
   t.equal(restarts.thread, undefined);
@@ -54,8 +86,11 @@ t.test('outside of a call, and after what cannot be done again, nobody waits', a
 t.test('a call whose memory goes away as often as it comes ends', async (t) => {
   const restarts = new Restarts();
   let times = 0;
-  const result = restarts.run(1, () => {
-    restarts.wait(`page ${times++}`, () => Promise.resolve(), insisted);
+  const result = restarts.run(1, 'access', () => {
+    restarts.wait(
+      `page ${times++}`,
+      from(() => Promise.resolve()),
+    );
     return times;
   });
   await t.rejects(Promise.resolve(result), { code: 'EFAULT' });
