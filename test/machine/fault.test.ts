@@ -424,3 +424,15 @@ t.test('a fixture has rules, in force when its modules are loaded', async (t) =>
     ]),
   );
 });
+
+t.test('so many rules a machine has, and no more', async (t) => {
+  const machine = new Machine();
+  const rule = { op: 'read', path: 'name', errno: 'EIO' } as const;
+  for (let n = 0; n < 4096; n++) machine.faults.add(rule);
+  t.throws(() => machine.faults.add(rule), { code: 'ENOSPC' });
+  const process = machine.process();
+  const fd = process.open('/sys/kernel/debug/mdevfs/fail', 1);
+  await t.rejects(async () => process.write(fd, Buffer.from('op=read path=name errno=EIO')), {
+    code: 'ENOSPC',
+  });
+});

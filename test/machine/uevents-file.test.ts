@@ -75,3 +75,37 @@ t.test('who does not read for long is told that events were lost', async (t) => 
   for (let piece = read(); piece !== ''; piece = read(fd)) length += piece.length;
   t.ok(length > 4_000_000 && length <= 4 * 1024 * 1024);
 });
+
+t.test('so many have it open at once, and one that is closed makes room', async (t) => {
+  const { process, fd } = sample();
+  for (let n = 1; n < 128; n++) process.open(FILE, O_RDONLY);
+  t.throws(() => process.open(FILE, O_RDONLY), { code: 'EMFILE' });
+  process.close(fd);
+  process.open(FILE, O_RDONLY);
+});
+
+t.test('events that nobody reads take so much memory in all, and each reader has some of it', async (t) => {
+  const { process, fd, change, read } = sample();
+  const others = Array.from({ length: 100 }, () => process.open(FILE, O_RDONLY));
+  const memory = () => others.reduce((sum, other) => sum + held(other), 0);
+  const held = (other: number): number => {
+    let size = 0;
+    for (;;) {
+      try {
+        const length = read(other, 1 << 20).length;
+        if (length === 0) return size;
+        size += length;
+      } catch {
+        // ENOBUFS, once.
+      }
+    }
+  };
+  for (let n = 0; n < 12_000; n++) {
+    change();
+    read(fd, 1 << 20);
+  }
+  const all = memory();
+  t.ok(all <= 64 * 1024 * 1024 + 100 * 256 * 1024, `${all} bytes wait for 100 readers`);
+  change();
+  t.not(read(fd), '', 'who reads goes on to hear of everything');
+});
