@@ -7,8 +7,11 @@
 
 import { Errno, KernelError } from '../lib/errno.js';
 
-/** Some 200 MB: eight containers with as many mappings as one may have. */
-export const MOST_OBJECTS = 524_288;
+/**
+ * Twice as many mappings as one container may have, some 60 MB. To let go of all of them at once, as the end of a process
+ * does, takes less than a tenth of a second.
+ */
+export const MOST_OBJECTS = 131_072;
 
 export class UserBudget {
   kept = 0;

@@ -15,7 +15,7 @@ import { arch, pid as ownPid } from 'node:process';
 import type { Sleeps } from '../../lib/sleep.js';
 import type { NativeCalls, NativeFunction } from '../native.js';
 import { CALL_DATA, CALL_RESULT, SHARED_ADDRESS, SHARED_SIZE, stubProgram } from './program.js';
-import { PR_SET_PDEATHSIG, SIGKILL, SYS, SYS_PIDFD_OPEN } from './system-calls.js';
+import { PR_SET_NAME, PR_SET_PDEATHSIG, SIGKILL, SYS, SYS_PIDFD_OPEN } from './system-calls.js';
 
 const O_CLOEXEC = 0o2000000;
 const MFD_CLOEXEC = 1;
@@ -125,6 +125,8 @@ export class Stub {
     this.#pollfd.writeInt16LE(POLLIN, 4);
     // It never outlives this program's main thread, which waits here.
     this.must(SYS.prctl, PR_SET_PDEATHSIG, SIGKILL);
+    this.data.write('mdevfs-stub\0');
+    this.must(SYS.prctl, PR_SET_NAME, Stub.DATA);
     this.daemon = this.must(SYS_PIDFD_OPEN, ownPid, 0);
   }
 

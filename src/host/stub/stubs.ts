@@ -1,7 +1,7 @@
 /**
  * The stubs of a daemon, and who may have how many of them. One that is idle is there for the next call; one that waits
- * for an object of a client counts as the client's: a process has one, a user a few, and what they ask for meanwhile waits
- * for those. So a client whose memory does not come waits by himself, however many threads he has.
+ * for an object of a client counts as the client's: a process has one, a user 64, and what they ask for meanwhile waits
+ * for those. So a client whose memory does not come waits by itself, however many threads it has.
  *
  * A call ends when its time is over, or when nobody waits for it any more. Its stub is killed then; until the kernel lets it
  * end it counts as the client's.
@@ -23,11 +23,12 @@ export interface Client {
 
 /** Calls that wait at the same time. */
 const PER_PROCESS = 1;
-const PER_USER = 8;
+const PER_USER = 64;
 /** Stubs that are kept for what comes next. */
 const IDLE = 2;
-/** Milliseconds that the main thread waits for a call. */
+/** Milliseconds that the main thread waits for a call; nothing for a user who makes so many wait already. */
 const PATIENCE = 1;
+const IMPATIENT_FROM = 8;
 /** Milliseconds that a call may take. */
 const DEADLINE = 30_000;
 /** Milliseconds between two looks at whether somebody still waits for it. */
@@ -74,7 +75,8 @@ export class Stubs {
    */
   use<T>(client: Client, thread: number | undefined, work: StubWork<T>): Sleeps<T> {
     if (this.#isFull(client)) return this.#queued(client, thread, work);
-    return this.#begin(client, thread, work, PATIENCE);
+    const waiting = this.#ofUser.get(client.uid) ?? 0;
+    return this.#begin(client, thread, work, waiting < IMPATIENT_FROM ? PATIENCE : 0);
   }
 
   /**

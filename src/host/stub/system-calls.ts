@@ -64,6 +64,7 @@ export const SYS_PIDFD_GETFD = 438;
 export const PIDFD_THREAD = 0o200;
 
 export const PR_SET_PDEATHSIG = 1;
+export const PR_SET_NAME = 15;
 export const SIGKILL = 9;
 export const F_GETFL = 3;
 export const O_PATH = 0o10000000;
