@@ -57,7 +57,7 @@ export class ProcessMemories {
 }
 
 export class RemoteProcess implements Caller {
-  #client: Client | undefined;
+  readonly client: Client;
   #memory: ProcessMemory | undefined;
   /** Files that were made for this call alone, unless somebody keeps them. */
   readonly #borrowed: CharFile[] = [];
@@ -66,11 +66,8 @@ export class RemoteProcess implements Caller {
   constructor(
     readonly thread: number,
     readonly remotes: Remotes,
-  ) {}
-
-  get client(): Client {
-    this.#client ??= clientOf(this.thread);
-    return this.#client;
+  ) {
+    this.client = new ThreadClient(thread);
   }
 
   get pid(): number {
@@ -94,7 +91,7 @@ export class RemoteProcess implements Caller {
 
   /** The same as {@link file}, where the model asks in the middle of a call. */
   fget(fd: number): CharFile | undefined {
-    return this.remotes.restarts.wait(`descriptor ${fd}`, {
+    return this.remotes.restarts.wait(() => `descriptor ${fd}`, {
       begin: () => this.file(fd),
       insist: () => {
         throw new KernelError(Errno.EBADF);
@@ -106,7 +103,8 @@ export class RemoteProcess implements Caller {
   async file(fd: number): Promise<CharFile | undefined> {
     const { file, fd: copy } = await this.describe(fd, EVENTFD);
     if (copy === undefined) return file?.device;
-    const eventfd = new RemoteEventfd(copy, this.remotes.signals, this.client);
+    const { pid, uid } = this.client;
+    const eventfd = new RemoteEventfd(copy, this.remotes.signals, { pid, uid });
     this.#borrowed.push(eventfd.get());
     return eventfd;
   }
@@ -176,8 +174,27 @@ class RemotePointer implements UserPointer {
   }
 }
 
-/** The process of a thread, and its user. */
-export function clientOf(thread: number): Client {
+/** The process of a thread, and its user, once somebody wants to know: the kernel has to be asked. */
+class ThreadClient implements Client {
+  #found: Client | undefined;
+
+  constructor(readonly thread: number) {}
+
+  get pid(): number {
+    return this.#client.pid;
+  }
+
+  get uid(): number {
+    return this.#client.uid;
+  }
+
+  get #client(): Client {
+    this.#found ??= clientOf(this.thread);
+    return this.#found;
+  }
+}
+
+function clientOf(thread: number): Client {
   const status = readFileSync(`/proc/${thread}/status`, 'latin1');
   const number = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)![1]);
   return { pid: number('Tgid'), uid: number('Uid') };

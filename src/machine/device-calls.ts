@@ -67,7 +67,8 @@ export class DeviceCalls {
   /** @throws EINVAL for a device that cannot be written */
   write(file: OpenFile, device: CharFile, data: Uint8Array, offset: number, runs = once): Sleeps<number> {
     const fault = this.#faultOf(file, device, { operation: 'write' });
-    const bytes = fault ? data.subarray(0, shortened(fault, data.length)) : data;
+    if (!fault) return runs(() => device.write?.(data, offset) ?? einval());
+    const bytes = data.subarray(0, shortened(fault, data.length));
     return struck(fault, () => runs(() => device.write?.(bytes, offset) ?? einval()));
   }
 

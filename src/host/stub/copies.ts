@@ -45,7 +45,7 @@ export class Copies {
     for (let done = 0; done < target.length; ) {
       const size = Math.min(target.length - done, Stub.DATA_SIZE);
       const [at, from] = [plus(address, done), done];
-      const bytes: Uint8Array = this.#do<Uint8Array>(memory, `read ${nameOf(memory)} ${at} ${size}`, {
+      const bytes: Uint8Array = this.#do<Uint8Array>(memory, () => `read ${nameOf(memory)} ${at} ${size}`, {
         call: [reads(memory), at, size],
         take: (stub, result) => stub.data.subarray(0, checked(memory, result, size)),
         copy: () => Buffer.from(target.subarray(from, from + bytes.length)),
@@ -62,7 +62,7 @@ export class Copies {
     for (let done = 0; done < bytes.length; ) {
       const piece = bytes.subarray(done, done + Stub.DATA_SIZE);
       const [at, size] = [plus(address, done), piece.length];
-      const count = this.#do(memory, `write ${nameOf(memory)} ${at} ${size}`, {
+      const count = this.#do(memory, () => `write ${nameOf(memory)} ${at} ${size}`, {
         call: [writes(memory), at, size],
         take: (_, result) => checked(memory, result, size),
         bytes: piece,
@@ -77,7 +77,7 @@ export class Copies {
     for (let done = 0; done < length; ) {
       const size = Math.min(length - done, Stub.DATA_SIZE);
       const at = address + BigInt(done);
-      const count = this.#do(memory, `touch ${memory.fd} ${at} ${size}`, {
+      const count = this.#do(memory, () => `touch ${memory.fd} ${at} ${size}`, {
         call: [SYS.pread64, at, size],
         take: (_, result) => checked(memory, result, size),
         keep: true,
@@ -91,14 +91,14 @@ export class Copies {
   isGone(memory: MemoryFile): boolean {
     // Nothing is ever mapped there. Of memory that is gone, a read ends before that is looked at.
     const nowhere = 0x7fff_ffff_ffff_f000n;
-    return this.#do(memory, `gone ${memory.fd}`, {
+    return this.#do(memory, () => `gone ${memory.fd}`, {
       call: [SYS.pread64, nowhere, 1],
       take: (_, result) => result === 0,
     });
   }
 
   /** Has a stub make one copy, or what is like it. */
-  #do<T>(memory: ClientMemory, what: string, { call, take, bytes, keep, copy }: OneCopy<T>): T {
+  #do<T>(memory: ClientMemory, what: () => string, { call, take, bytes, keep, copy }: OneCopy<T>): T {
     const { stubs, restarts } = this;
     const { client } = memory;
     const prepare = (stub: Stub): Call => {

@@ -23,41 +23,71 @@ type Ended = { readonly value: unknown } | { readonly error: unknown };
 /** What is made again: a request, up to its answer, or an access to a device. */
 export type Repeated = 'request' | 'access';
 
-/** A system call: what it waited for, by what that is and how often it was asked for before. */
+/** A system call. Most never wait, so what those need is made when one does. */
 class RestartableCall {
-  readonly ended = new Map<string, Ended>();
-  readonly asked = new Map<string, number>();
-  begun = 0;
-  readonly end = performance.now() + LONGEST;
-  /** What was read since the call began, by its key. */
-  readonly read: [key: string, copy: () => unknown][] = [];
+  /** What it waited for, by what that is and how often it was asked for before. */
+  ended: Map<string, Ended> | undefined;
+  asked: Map<string, number> | undefined;
+  /** What was read since the call began. */
+  read: (readonly [what: () => string, copy: () => unknown])[] | undefined;
+  /** When it was begun, or asked for something first; 0 until then. */
+  #begun = 0;
+  /** When it has to end. */
+  #end = 0;
 
   constructor(
     readonly thread: number,
     readonly kind: Repeated,
   ) {}
 
-  begin(): void {
-    this.asked.clear();
-    this.read.length = 0;
-    this.begun = performance.now();
+  again(): void {
+    this.asked = undefined;
+    this.read = undefined;
+    this.#begun = 0;
+  }
+
+  /** Whether it may go on to be begun again. */
+  get goesOn(): boolean {
+    return this.#end === 0 || performance.now() < this.#end;
+  }
+
+  endedAs(key: string, how: Ended): void {
+    this.ended ??= new Map();
+    this.ended.set(key, how);
+  }
+
+  noteRead(what: () => string, copy: () => unknown): void {
+    // A request has written nothing when it is begun again.
+    if (this.kind === 'request') return;
+    this.read ??= [];
+    this.read.push([what, copy]);
   }
 
   /** Has the call read the same again, whatever it wrote meanwhile. */
   keepRead(): void {
-    for (const [key, copy] of this.read) this.ended.set(key, { value: copy() });
+    const times = new Map<string, number>();
+    for (const [what, copy] of this.read ?? []) this.endedAs(keyOf(times, what()), { value: copy() });
   }
 
+  /** Whether it has had the main thread for long enough. */
   get isOverdue(): boolean {
-    return performance.now() - this.begun > SLICE;
+    const now = performance.now();
+    if (this.#end === 0) this.#end = now + LONGEST;
+    if (this.#begun === 0) this.#begun = now;
+    return now - this.#begun > SLICE;
   }
 
-  /** Names what is asked for, the n-th time. */
   keyOf(what: string): string {
-    const times = this.asked.get(what) ?? 0;
-    this.asked.set(what, times + 1);
-    return `${what} ${times}`;
+    this.asked ??= new Map();
+    return keyOf(this.asked, what);
   }
+}
+
+/** Names what is asked for, the n-th time. */
+function keyOf(asked: Map<string, number>, what: string): string {
+  const times = asked.get(what) ?? 0;
+  asked.set(what, times + 1);
+  return `${what} ${times}`;
 }
 
 /** How often a call is begun again, for one whose memory goes away as often as it comes. */
@@ -104,13 +134,15 @@ export class Restarts {
 
   #attempt<T>(call: RestartableCall, body: () => Sleeps<T>, left: number): Sleeps<T> {
     const outer = this.#call;
-    this.#call = left > 0 && performance.now() < call.end ? call : undefined;
-    call.begin();
+    this.#call = left > 0 && call.goesOn ? call : undefined;
     try {
       return body();
     } catch (error) {
       if (!(error instanceof Restart)) throw error;
-      return error.until.then(() => this.#attempt(call, body, left - 1));
+      return error.until.then(() => {
+        call.again();
+        return this.#attempt(call, body, left - 1);
+      });
     } finally {
       this.#call = outer;
     }
@@ -118,30 +150,35 @@ export class Restarts {
 
   /**
    * Waits for something that a call needs.
+   * @param what names it, so that it is found again
    * @throws what fetching it fails with; {@link Restart}
    */
-  wait<T>(what: string, { begin, insist, keep, copy }: Awaited<T>): T {
+  wait<T>(what: () => string, { begin, insist, keep, copy }: Awaited<T>): T {
     const call = this.#call;
     if (!call) return insist();
-    const key = call.keyOf(what);
-    const ended = call.ended.get(key);
-    if (ended) {
-      if ('error' in ended) throw ended.error;
-      return ended.value as T;
+    let key: string | undefined;
+    if (call.ended) {
+      key = call.keyOf(what());
+      const ended = call.ended.get(key);
+      if (ended) {
+        if ('error' in ended) throw ended.error;
+        return ended.value as T;
+      }
     }
     const late = call.isOverdue;
     const fetched = begin(late);
     if (!asleep(fetched) && !late) {
-      if (keep) call.ended.set(key, { value: fetched });
-      else if (copy) call.read.push([key, copy]);
+      if (keep) call.endedAs(key ?? call.keyOf(what()), { value: fetched });
+      else if (copy) call.noteRead(what, copy);
       return fetched;
     }
     if (!copy) call.keepRead();
+    const found = key ?? call.keyOf(what());
     const others = late ? new Promise<void>((resolve) => void setImmediate(resolve)) : undefined;
     throw new Restart(
       Promise.all([fetched, others]).then(
-        ([value]) => void call.ended.set(key, { value }),
-        (error: unknown) => void call.ended.set(key, { error }),
+        ([value]) => call.endedAs(found, { value }),
+        (error: unknown) => call.endedAs(found, { error }),
       ),
     );
   }

@@ -74,6 +74,8 @@ export class Stubs {
    * @throws EFAULT when its time is over, EINTR when its thread was killed
    */
   use<T>(client: Client, thread: number | undefined, work: StubWork<T>): Sleeps<T> {
+    // Who a client is takes long to find out, and matters only when somebody waits.
+    if (this.#ofUser.size === 0) return this.#begin(client, thread, work, PATIENCE);
     if (this.#isFull(client)) return this.#queued(client, thread, work);
     const waiting = this.#ofUser.get(client.uid) ?? 0;
     return this.#begin(client, thread, work, waiting < IMPATIENT_FROM ? PATIENCE : 0);
@@ -91,7 +93,7 @@ export class Stubs {
     try {
       ask(stub);
       // Who makes one wait already is not waited for again.
-      result = stub.insist(this.#isFull(client) ? 1 : INSIST);
+      result = stub.insist(this.#ofUser.size > 0 && this.#isFull(client) ? 1 : INSIST);
     } catch (error) {
       throw gaveUp(error, Errno.EFAULT);
     }

@@ -16,15 +16,15 @@ t.test('a call that has to wait is made once more, and finds what it waited for'
   const result = restarts.run(1, 'access', () => {
     steps.push('begins');
     const one = restarts.wait(
-      'one',
+      () => 'one',
       from(() => Promise.resolve(1)),
     );
     const two = restarts.wait(
-      'two',
+      () => 'two',
       from(() => 2),
     );
     const again = restarts.wait(
-      'one',
+      () => 'one',
       from(() => Promise.resolve(10)),
     );
     steps.push('ends');
@@ -40,7 +40,7 @@ t.test('what fails later fails in the call', async (t) => {
   const result = restarts.run(1, 'access', () => {
     try {
       return restarts.wait(
-        'it',
+        () => 'it',
         from(() => Promise.reject(new KernelError(5))),
       );
     } catch (error) {
@@ -61,9 +61,9 @@ t.test('an access that waits for a write reads the same again; a request waits f
   };
   const body = () => {
     let text = '';
-    text = restarts.wait('read', { ...from(() => memory), copy: () => text });
+    text = restarts.wait(() => 'read', { ...from(() => memory), copy: () => text });
     restarts.writes();
-    restarts.wait('write', from(write));
+    restarts.wait(() => 'write', from(write));
     return text;
   };
   t.equal(await restarts.run(1, 'access', body), 'old');
@@ -74,10 +74,13 @@ t.test('an access that waits for a write reads the same again; a request waits f
 t.test('outside of a call, and after what cannot be done again, nobody waits', async (t) => {
   const restarts = new Restarts();
   const later = () => Promise.resolve(1);
-  t.equal(restarts.wait('it', { begin: later, insist: () => 2 }), 2);
+  t.equal(
+    restarts.wait(() => 'it', { begin: later, insist: () => 2 }),
+    2,
+  );
   const result = restarts.run(1, 'access', () => {
     restarts.commit();
-    return restarts.wait('it', { begin: later, insist: () => 3 });
+    return restarts.wait(() => 'it', { begin: later, insist: () => 3 });
   });
   t.equal(result, 3);
   t.equal(restarts.thread, undefined);
@@ -87,8 +90,9 @@ t.test('a call whose memory goes away as often as it comes ends', async (t) => {
   const restarts = new Restarts();
   let times = 0;
   const result = restarts.run(1, 'access', () => {
+    const page = times++;
     restarts.wait(
-      `page ${times++}`,
+      () => `page ${page}`,
       from(() => Promise.resolve()),
     );
     return times;
