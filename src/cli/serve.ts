@@ -8,7 +8,7 @@ import { FuseNativeTransport } from '../fuse/fuse-native.js';
 import type { Mounted, Transport } from '../fuse/transport.js';
 import { isStartedDaemon, reportToStarter } from '../host/daemon.js';
 import { type DeviceMount, mountDevices } from '../host/device-mount.js';
-import { FuseTransport, umountAnyway } from '../host/mount.js';
+import { FuseTransport, umountAt } from '../host/mount.js';
 import { dropEmptyLog, dropRecord, startTime, takeRecord, updateRecord } from '../host/record.js';
 import { wayOut } from '../host/state-file.js';
 import { startUevents, type UeventSending } from '../host/uevents.js';
@@ -88,7 +88,7 @@ async function machineWithState(file: string, path: string): Promise<Machine> {
 }
 
 function transportOf(name: TransportName): Transport {
-  return name === 'fuse-native' ? new FuseNativeTransport(umountAnyway) : new FuseTransport();
+  return name === 'fuse-native' ? new FuseNativeTransport(umountAt) : new FuseTransport();
 }
 
 /** Leaves nothing mounted when it fails. */

@@ -14,7 +14,7 @@ import type { Log } from '../fuse/transport.js';
 import type { Machine } from '../machine/machine.js';
 import { DeviceFiles } from './device-files.js';
 import { mountFuse, umountAnyway } from './mount.js';
-import { mountAt } from './mountinfo.js';
+import type { MountEntry } from './mountinfo.js';
 import { NativeCalls } from './native.js';
 import { RegionFiles } from './region-files.js';
 
@@ -37,14 +37,14 @@ const nothingToTell: Notifier = { post: () => {}, announce: () => {}, idle: true
 
 /**
  * Serves a mount by its descriptor of /dev/fuse, opened with {@link deviceFuseFlags}.
- * @param dir where it is mounted, if this program is to unmount it
+ * @param mount what this program is to unmount, if it is
  * @throws Error of one line when the package that makes system calls is not there
  */
 export async function serveDevices(
   fd: number,
   machine: Machine,
   log: Log,
-  dir?: string,
+  mount?: MountEntry,
 ): Promise<DeviceMount> {
   const native = await NativeCalls.load();
   const files = new DeviceFiles(machine, native, log);
@@ -65,7 +65,7 @@ export async function serveDevices(
     done,
     async unmount() {
       try {
-        if (dir !== undefined && mountAt(dir)) await umountAnyway(dir);
+        if (mount) await umountAnyway(mount);
       } finally {
         device.close();
       }
@@ -102,11 +102,12 @@ function deviceFuseFlags(): number {
  */
 export async function mountDevices(machine: Machine, dir: string, log: Log): Promise<DeviceMount> {
   const fd = openSync('/dev/fuse', deviceFuseFlags());
+  let mount: MountEntry;
   try {
-    await mountFuse(fd, dir);
+    mount = await mountFuse(fd, dir);
   } catch (error) {
     closeSync(fd);
     throw error;
   }
-  return serveDevices(fd, machine, log, dir);
+  return serveDevices(fd, machine, log, mount);
 }
