@@ -12,7 +12,7 @@ import { umountLazy } from '../host/mount.js';
 import { mountName, openMountPlace } from '../host/mount-place.js';
 import { mountpointState } from '../host/mountpoint.js';
 import { closePlace } from '../host/path-walk.js';
-import { logFileOf } from '../host/record.js';
+import { lockFileOf, logFileOf } from '../host/record.js';
 import { CommandError, failure, reportFailure } from './error.js';
 import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';
 import { withProgress } from './progress.js';
@@ -70,8 +70,8 @@ export async function mount(path: string, options: MountCommandOptions): Promise
   const dir = mountName(path);
   // Whoever started this process as a daemon looked already, and holds the lock.
   if (isStartedDaemon()) return serveToTheEnd(dir, wanted, logFileOf(dir));
-  if (!options.foreground) return withLock(dir, () => mountInBackground(dir, wanted));
-  if (await withLock(dir, () => prepareAll(dir, wanted)))
+  if (!options.foreground) return withLock(lockFileOf(dir), dir, () => mountInBackground(dir, wanted));
+  if (await withLock(lockFileOf(dir), dir, () => prepareAll(dir, wanted)))
     return serveToTheEnd(dir, wanted, null);
   return alreadyMounted(dir);
 }

@@ -68,8 +68,8 @@ function bringUp<T>(file: string, body: () => T): T {
 }
 
 /** The machine as it was before, and from now on kept so. */
-async function machineWithState(file: string, path: string): Promise<Machine> {
-  const state = await KeptState.open(
+function machineWithState(file: string, path: string): Machine {
+  const state = KeptState.open(
     path,
     bringUp(file, () => readFixture(file)),
   );
@@ -133,7 +133,7 @@ export async function serve(
   outliveFaults();
   let recorded = false;
   try {
-    const machine = state === undefined ? machineOf(fixture) : await machineWithState(fixture, state);
+    const machine = state === undefined ? machineOf(fixture) : machineWithState(fixture, state);
     recorded = takeRecord(record);
     if (!recorded) throw failure(`${dir}: another mdevfs is about to mount there`);
     const mounted = await transportOf(transport).mount(machine.sysfs, dir, {

@@ -6,7 +6,8 @@
  */
 
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
+import { openLog } from './record.js';
 
 const READY_FD = 3;
 const READY_VARIABLE = 'MDEVFS_READY_FD';
@@ -24,7 +25,7 @@ export interface Report {
  * @param logFile takes what the daemon writes to standard output and error
  */
 export function startDaemon(args: string[], logFile: string): Promise<Report & { pid: number }> {
-  const log = openSync(logFile, 'w', 0o644);
+  const log = openLog(logFile);
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
     cwd: '/',
     detached: true,
