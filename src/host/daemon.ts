@@ -12,6 +12,9 @@ import { openLog } from './record.js';
 const READY_FD = 3;
 const READY_VARIABLE = 'MDEVFS_READY_FD';
 
+/** How long a daemon may take to end. */
+const ENDS_MS = 5000;
+
 /** What a daemon reports. */
 export interface Report {
   /** Lines for standard error; none when the tree is mounted. */
@@ -45,7 +48,15 @@ export function startDaemon(args: string[], logFile: string): Promise<Report & {
       const report: Report = text
         ? (JSON.parse(text) as Report)
         : { faults: [`the daemon died while it started; see ${logFile}`], exitCode: 1 };
-      resolve({ ...report, pid: child.pid! });
+      const done = () => resolve({ ...report, pid: child.pid! });
+      // One that could not come up is gone before anybody is told so.
+      if (report.faults.length > 0 && child.exitCode === null && child.signalCode === null) {
+        const timer = setTimeout(done, ENDS_MS);
+        child.on('exit', () => {
+          clearTimeout(timer);
+          done();
+        });
+      } else done();
     });
     child.on('error', reject);
   });

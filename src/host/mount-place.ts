@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closeSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type MountEntry, mountAt, mounts } from './mountinfo.js';
 import {
@@ -85,10 +85,11 @@ function mountIdOf(fd: number): number {
   return Number(/^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))![1]);
 }
 
-/** What was mounted on a directory that was opened before. */
-export function mountOn({ path, node }: Place): MountEntry | undefined {
-  const parent = mountIdOf(node!.fd);
-  return mounts().findLast((mount) => mount.parent === parent && mount.dir === path);
+/** What was mounted on a directory that was opened before, wherever that is by now. */
+export function mountOn({ node }: Place): MountEntry | undefined {
+  const { fd } = node!;
+  const [dir, parent] = [readlinkSync(pathOfFd(fd)), mountIdOf(fd)];
+  return mounts().findLast((mount) => mount.parent === parent && mount.dir === dir);
 }
 
 /**

@@ -85,8 +85,9 @@ export async function mountFuse(fd: number, dir: string): Promise<MountEntry> {
     const command = ['-i', '-c', '-t', 'fuse', ...options, MOUNT_SOURCE, target];
     await run('mount', command, [fd, place.node!.fd]).catch(named(target, dir));
     const mount = mountOn(place);
-    if (!mount) throw new Error(`${dir}: mounted, and gone again; see mdevfs status`);
-    return mount;
+    if (mount?.dir === place.path) return mount;
+    if (mount) await umountAnyway(mount);
+    throw new Error(`${dir}: was replaced while it was mounted at; try again`);
   } finally {
     closePlace(place);
   }

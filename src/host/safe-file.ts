@@ -20,7 +20,7 @@ export class FileKindError extends Error {}
 export function notRegular(stat: Stats): string | undefined {
   if (stat.isFile()) return undefined;
   if (stat.isDirectory()) return 'a directory, not a file';
-  if (stat.isFIFO()) return 'a pipe, not a file';
+  if (stat.isFIFO()) return 'a pipe, not a file; save what comes out of it as one';
   if (stat.isSocket()) return 'a socket, not a file';
   return stat.isSymbolicLink() ? 'a link, not a file' : 'a device, not a file';
 }
