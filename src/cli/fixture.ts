@@ -34,16 +34,19 @@ export function fixtureFile(nameOrPath: string): string {
   }
   const file = resolve(nameOrPath);
   let reason: string | undefined = 'no such file';
+  let name = file;
   try {
     const place = walk(file);
     closePlace(place);
     if (place.node) reason = notRegular(place.node.stat);
+    // What this process has open, such as /dev/stdin, is something else to the daemon.
+    if (/^\/(dev|proc)\//.test(file)) name = place.path;
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw unreadable(`fixture ${nameOrPath}`, error);
   }
   if (reason !== undefined) throw wrong(reason);
-  return file;
+  return name;
 }
 
 /** Whether a text is the name of a file, and not that of a fixture or a parent. */

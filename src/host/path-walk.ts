@@ -28,6 +28,8 @@ const O_PATH = 0o10000000;
 /** As in linux/namei.h. */
 const MAXSYMLINKS = 40;
 const STICKY = 0o1000;
+/** What links below /proc/PID/fd say of files that have no path, such as that of `<(...)` in a shell. */
+const MAGIC = /^(pipe|socket|anon_inode):/;
 
 /** A path that somebody else has a hand in. Its message says where and who, not what to do about it. */
 export class UnsafePathError extends Error {}
@@ -134,6 +136,11 @@ export function walk(path: string, options: WalkOptions = {}): Place {
         if (!isOurs(stat.uid)) throw new UnsafePathError(`${pathOf(name)}: a link of uid ${stat.uid}`);
         if (++links > MAXSYMLINKS) throw errno('ELOOP', path);
         const target = readlinkSync(pathOfFd(dir, name));
+        if (isLast && MAGIC.test(target) && stat.dev === statSync('/proc').dev) {
+          const magic = openSync(pathOfFd(dir, name), O_PATH);
+          open.push(magic);
+          return place(dir, name, { fd: magic, stat: fstatSync(magic) });
+        }
         if (target.startsWith('/')) {
           names.length = 0;
           dir = opened('/');

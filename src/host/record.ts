@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { runtimeDir } from './runtime-dir.js';
-import { createNew, openOwn, readText } from './safe-file.js';
+import { createNew, FileKindError, openOwn, readText } from './safe-file.js';
 
 export interface MountRecord {
   dir: string;
@@ -50,11 +50,19 @@ export const logFileOf = (dir: string): string => fileOf(dir, 'log');
 /** What is locked while something is mounted or unmounted there. */
 export const lockFileOf = (dir: string): string => fileOf(dir, 'lock');
 
-/** Begins the log anew. @returns its descriptor */
+/**
+ * Begins the log anew.
+ * @returns its descriptor
+ * @throws Error of one line for what is no file of this user's
+ */
 export function openLog(file: string): number {
-  const fd = openOwn(file, constants.O_WRONLY, 0o644);
-  ftruncateSync(fd);
-  return fd;
+  try {
+    const fd = openOwn(file, constants.O_WRONLY, 0o644);
+    ftruncateSync(fd);
+    return fd;
+  } catch (error) {
+    throw error instanceof FileKindError ? new Error(`${file}: ${error.message}; remove it`) : error;
+  }
 }
 
 /** Start time of a process (proc_pid_stat(5), field 22), undefined when there is none. */
