@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { runtimeDir } from './runtime-dir.js';
-import { createNew, FileKindError, openOwn, readText } from './safe-file.js';
+import { createNew, FileKindError, openOwn, readOwnText } from './safe-file.js';
 
 export interface MountRecord {
   dir: string;
@@ -84,7 +84,7 @@ export function isAlive(record: MountRecord): boolean {
 
 function read(file: string): MountRecord | undefined {
   try {
-    const record = JSON.parse(readText(file, MOST)) as Partial<MountRecord> | null;
+    const record = JSON.parse(readOwnText(file, MOST)) as Partial<MountRecord> | null;
     const isRecord =
       typeof record?.dir === 'string' && Number.isInteger(record.pid) && Number.isInteger(record.started);
     return isRecord ? (record as MountRecord) : undefined;

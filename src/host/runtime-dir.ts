@@ -22,13 +22,13 @@ export function runtimeDir(make: boolean): string | undefined {
     uid === 0 ? `have root own ${dir}` : 'set XDG_RUNTIME_DIR to a directory that you alone may write';
   try {
     // Root's is shown to others: its records, and the tree of mount.sh in it.
-    if (!isThere(dir)) {
+    if (!isThere(dir, uid)) {
       if (!make) return undefined;
       const made = walk(dir, { ours: true, make: uid === 0 ? 0o755 : 0o700 });
       // Whatever umask(2) there is.
       if (uid === 0 && made.node!.stat.uid === 0) chmodSync(pathOfFd(made.node!.fd), 0o755);
       closePlace(made);
-      isThere(dir);
+      isThere(dir, uid);
     }
     return dir;
   } catch (error) {
@@ -36,8 +36,8 @@ export function runtimeDir(make: boolean): string | undefined {
   }
 }
 
-/** Whether it is there, and is one of this user alone. */
-function isThere(dir: string): boolean {
+/** Whether it is there, and is one of this user alone, or is now. */
+function isThere(dir: string, uid: number): boolean {
   let place: ReturnType<typeof walk>;
   try {
     place = walk(dir, { ours: true });
@@ -46,11 +46,17 @@ function isThere(dir: string): boolean {
     throw error;
   }
   const { path, node } = place;
-  closePlace(place);
-  if (!node) return false;
-  const { stat } = node;
-  if (!stat.isDirectory()) throw new UnsafePathError(`${path}: not a directory`);
-  if (!isOurs(stat.uid)) throw new UnsafePathError(`${path}: belongs to uid ${stat.uid}`);
-  if (stat.mode & 0o022) throw new UnsafePathError(`${path}: others may write there`);
-  return true;
+  try {
+    if (!node) return false;
+    const { fd, stat } = node;
+    if (!stat.isDirectory()) throw new UnsafePathError(`${path}: not a directory`);
+    if (!isOurs(stat.uid)) throw new UnsafePathError(`${path}: belongs to uid ${stat.uid}`);
+    const isWritten = (stat.mode & 0o022) !== 0;
+    // What others made in it before is theirs, and taken for nothing else (safe-file.ts).
+    if (isWritten && stat.uid === uid) chmodSync(pathOfFd(fd), stat.mode & 0o755);
+    else if (isWritten) throw new UnsafePathError(`${path}: others may write there`);
+    return true;
+  } finally {
+    closePlace(place);
+  }
 }

@@ -76,6 +76,15 @@ export function readText(path: string, most: number): string {
   return readToEnd(openToRead(path, most), most).toString('utf8');
 }
 
+/** The same of a file of this program's own. @throws FileKindError for others' */
+export function readOwnText(path: string, most: number): string {
+  const fd = openToRead(path, most);
+  const { uid } = fstatSync(fd);
+  if (isOurs(uid)) return readToEnd(fd, most).toString('utf8');
+  closeSync(fd);
+  throw new FileKindError(`belongs to uid ${uid}`);
+}
+
 /** Makes a file where there is nothing, not even a link. @throws EEXIST */
 export function createNew(path: string, mode: number): number {
   return openSync(path, constants.O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
