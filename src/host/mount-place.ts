@@ -53,6 +53,7 @@ export function mountName(dir: string): string {
 
 /**
  * Opens an empty directory of ours, in which nobody else has a hand.
+ * @param dir its true name
  * @param make whether to make it, and those above it, where they are missing
  * @throws Error of one line with what is wrong and the way out
  */
@@ -60,7 +61,7 @@ export function openMountPlace(dir: string, make = false): Place {
   return told(() => {
     if (mountAt(resolve(dir)))
       throw new Error(`${dir}: something is mounted there; choose another directory`);
-    const place = walk(dir, { ours: true, ...(make && { make: 0o755 }) });
+    const place = walk(dir, { ours: true, noLinks: true, ...(make && { make: 0o755 }) });
     try {
       check(dir, place);
       return place;

@@ -67,6 +67,8 @@ function run(command: string, args: string[], fds: number[]): Promise<void> {
     });
     child.on('close', (code) => {
       if (code === 0) resolve();
+      else if (/unrecognized option: c$/m.test(stderr))
+        reject(new Error(`${command}(8) is that of BusyBox; install util-linux`));
       else reject(new Error(stderr.trim().split('\n')[0] || `${command} failed with exit code ${code}`));
     });
   });
@@ -98,6 +100,8 @@ export async function mountFuse(fd: number, dir: string): Promise<MountEntry> {
  * @param flags of umount(8)
  */
 async function unmount(mount: MountEntry, ...flags: string[]): Promise<void> {
+  // For others umount(8) is setuid, follows no link by itself, and wants to find the path in the table of mounts.
+  if (process.geteuid?.() !== 0) return run('umount', [...flags, mount.dir], []);
   const folder = openFolderOf(mount);
   try {
     const target = pathOfFd(3, basename(mount.dir));

@@ -1,7 +1,7 @@
 /**
- * Locks as mdevfs before 0.1.0 had them: abstract sockets by name. They were for anybody to take, and ended at the network
- * namespace. A daemon of that time may still run, so for one release the name is looked up; only a process of root's or of
- * this user counts. To go in 0.2.0.
+ * Locks as mdevfs had them once: abstract sockets by name. They were for anybody to take, and ended at the network namespace.
+ * A daemon of that time may still run, so for one release the name is looked up; only a process of root's or of this user
+ * counts. To go after 0.1.0.
  * @module
  */
 

@@ -92,7 +92,7 @@ export function createNew(path: string, mode: number): number {
 
 /**
  * Opens a file of this program's own, or makes it. Nobody else can have it open, if nobody else may read it.
- * @param mode that it gets, also if it was there
+ * @param mode with which it is made; what it has beyond that is taken from it
  * @throws FileKindError for what is no regular file, what others own, and what has a second name
  */
 export function openOwn(path: string, access: number, mode: number): number {
@@ -111,7 +111,7 @@ export function openOwn(path: string, access: number, mode: number): number {
     const reason = notRegular(stat) ?? (stat.nlink > 1 ? 'a file with a second name' : undefined);
     if (reason !== undefined) throw new FileKindError(reason);
     if (!isOurs(stat.uid)) throw new FileKindError(`belongs to uid ${stat.uid}`);
-    if ((stat.mode & 0o777) !== mode) fchmodSync(fd, mode);
+    if (stat.mode & 0o777 & ~mode) fchmodSync(fd, stat.mode & mode);
     return fd;
   } catch (error) {
     closeSync(fd);

@@ -15,12 +15,13 @@ import {
   openSync,
   renameSync,
   rmSync,
+  type Stats,
   unlinkSync,
   writeSync,
 } from 'node:fs';
 import { resolve } from 'node:path';
 import { takeLock } from './lock.js';
-import { openPath, pathOfFd, type Place, UnsafePathError, walk } from './path-walk.js';
+import { isOurs, openPath, pathOfFd, type Place, UnsafePathError, walk } from './path-walk.js';
 import { createNew, FileKindError, notRegular, readToEnd, reopened } from './safe-file.js';
 
 /** What makes a file one of these. Version 1 has modules and mediated devices only. */
@@ -63,7 +64,7 @@ export class StateFile {
     try {
       const place = walk(path);
       if (place.node) closeSync(place.node.fd);
-      const reason = place.node && notRegular(place.node.stat);
+      const reason = place.node && (notRegular(place.node.stat) ?? planted(place.dir, place.node.stat));
       if (reason === undefined) return new StateFile(place.path, place);
       closeSync(place.dir);
       throw new StateFileError(`${place.path}: ${reason}; it is left as it is. ${wayOut}`);
@@ -182,6 +183,12 @@ function parseState(text: string, file: string): StateContent<unknown> {
     throw new StateFileError(`${file}: written by a newer mdevfs; it is left as it is. ${wayOut}`);
   }
   return { fixture: content.fixture, state: content.state };
+}
+
+/** Whether somebody else put a file where everybody may, as fs.protected_regular (proc(5)) has it. */
+function planted(folder: number, { uid }: Stats): string | undefined {
+  const isShared = (fstatSync(folder).mode & 0o022) !== 0;
+  return isShared && !isOurs(uid) ? `belongs to uid ${uid}, in a folder where others may write` : undefined;
 }
 
 /** The name is on the disk too. */

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -72,6 +73,10 @@ t.test('what is no file is no state, and is left as it is', { skip }, async (t) 
   symlinkSync(samples, file);
   spawnSync('chown', ['-h', `${OTHER}`, file]);
   refused(file, file, `a link of uid ${OTHER}; give the file itself`);
+  rmSync(file);
+  writeFileSync(file, '{}');
+  chownSync(file, OTHER, OTHER);
+  refused(file, file, `belongs to uid ${OTHER}, in a folder where others may write; ${wayOut}`);
 });
 
 t.test('a state is written through nothing that lies in its way', { skip }, async (t) => {
@@ -114,9 +119,7 @@ t.test('what is no file is no fixture, mounted or plugged in', { skip }, async (
   const file = join(at, 'fixture.json');
   const commands = (path: string) => [
     ['mount', '-f', path, join(at, 'sys')],
-    ['mount', '--foreground', '-f', path, join(at, 'sys')],
     ['plug', dir, path],
-    ['run', '--host', path, '--', 'true'],
   ];
   t.equal(mdevfs('mount', '-f', 'samples', dir).status, 0);
   const refused = (path: string, reason: string, status = 2) => {
@@ -136,6 +139,8 @@ t.test('what is no file is no fixture, mounted or plugged in', { skip }, async (
     rmSync(file, { recursive: true });
   }
   refused('/dev/zero', A_DEVICE);
+  const { status: ran, stderr: told } = mdevfs('run', '--host', '/dev/zero', '--', 'true');
+  t.strictSame([ran, told], [2, `mdevfs: fixture /dev/zero: ${A_DEVICE}\n`]);
   writeFileSync(file, '');
   truncateSync(file, 32 * 1024 * 1024 + 1);
   refused(file, 'larger than 32 MiB, the most that is read');

@@ -87,9 +87,10 @@ t.test('a directory that another user owns or can replace is refused', { skip },
   for (const [path, where, why] of faults) {
     const fault = `${where}: ${why}; ${wayOut}`;
     refused(t, mdevfs('mount', '-f', 'samples', path), fault);
-    refused(t, mdevfs('mount', '--foreground', '-f', 'samples', path), fault);
     refused(t, mdevfs('mount', '-f', 'samples', '--dev', path, safe), fault);
   }
+  const foreground = mdevfs('mount', '--foreground', '-f', 'samples', at('alone'));
+  refused(t, foreground, `${at('alone')}: ${owned}; ${wayOut}`);
   refused(t, run(mountSh, ['-f', 'samples', at('alone')]), `${at('alone')}: ${owned}; ${wayOut}`);
   for (const path of ['theirs/new', 'open/new']) t.notOk(existsSync(at(path)), 'nothing is made');
   t.strictSame(
