@@ -1,12 +1,12 @@
 /**
- * Locks between processes that are free again when their holder dies, also in other namespaces: flock(2) of a file that is
- * never removed. The file is open for its owner alone, since whoever can open a file can lock it. Node has no flock, so a
- * child takes it (flock(1) of util-linux) on the open file that it inherits; the lock belongs to the open file, and stays.
+ * Locks between processes that are free again when their holder dies, also in other namespaces: flock(2) of a file. It is open
+ * for its owner alone, since whoever can open a file can lock it. Node has no flock, so a child takes it (flock(1) of
+ * util-linux) on the open file that it inherits; the lock belongs to the open file, and stays.
  * @module
  */
 
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLockedTheOldWay } from './old-lock.js';
 import { FileKindError, openOwn } from './safe-file.js';
@@ -40,24 +40,36 @@ function flock(fd: number): boolean {
  * @throws Error of one line for a file that cannot be a lock; what open(2) says
  */
 export function takeLock(path: string, shown: string, oldName: string): number | undefined {
-  let fd: number;
+  for (;;) {
+    const fd = opened(path, shown);
+    try {
+      const isFree = flock(fd) && !isLockedTheOldWay(oldName);
+      if (isFree && isStill(path, fd)) return fd;
+      closeSync(fd);
+      if (!isFree) return undefined;
+    } catch (error) {
+      closeSync(fd);
+      throw new Error(`${shown}: cannot be locked: ${(error as Error).message}`);
+    }
+  }
+}
+
+function opened(path: string, shown: string): number {
   try {
-    fd = openOwn(path, constants.O_RDWR, LOCK_MODE);
+    return openOwn(path, constants.O_RDWR, LOCK_MODE);
   } catch (error) {
     throw error instanceof FileKindError ? new Error(`${shown}: ${error.message}; remove it`) : error;
   }
-  try {
-    if (flock(fd) && !isLockedTheOldWay(oldName)) return fd;
-  } catch (error) {
-    closeSync(fd);
-    throw new Error(`${shown}: cannot be locked: ${(error as Error).message}`);
-  }
-  closeSync(fd);
-  return undefined;
+}
+
+/** Whether a file is the one at its path: who had the lock may have removed it. */
+function isStill(path: string, fd: number): boolean {
+  const [there, file] = [lstatSync(path, { throwIfNoEntry: false }), fstatSync(fd)];
+  return there?.ino === file.ino && there.dev === file.dev;
 }
 
 /**
- * Runs `body` while no other process runs one under the same lock; waits for its turn.
+ * Runs `body` while no other process runs one under the same lock; waits for its turn, and leaves no lock file.
  * @param what is busy when it does not come
  * @throws as {@link takeLock}; Error of one line when the turn does not come
  */
@@ -77,6 +89,8 @@ export async function withLock<T>(path: string, what: string, body: () => Promis
   try {
     return await body();
   } finally {
+    // Before it is free: whoever waits for this file finds that it is none any more.
+    rmSync(path, { force: true });
     closeSync(lock);
   }
 }

@@ -42,6 +42,9 @@ function scene(t: Test): Scene {
       if (left?.pid) await until('the daemon is gone', () => !processState(left.pid));
     }
     rmSync(dir, { recursive: true, force: true });
+    // What a daemon that did not come up had to say.
+    const logs = readdirSync('/run/mdevfs').filter((name) => name.startsWith(encodeURIComponent(`${dir}/`)));
+    for (const name of logs) rmSync(join('/run/mdevfs', name));
   });
   const at = (...names: string[]) => join(dir, ...names);
   mkdirSync(at('precious'));
