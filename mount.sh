@@ -5,13 +5,18 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 main=$here/dist/bin/mdevfs/main.js
 
+# Neither a record nor a place of mdevfs run is called tree.
+default=/run/mdevfs/tree
+[ "$(id -u)" = 0 ] || [ -z "${XDG_RUNTIME_DIR:-}" ] || default=$XDG_RUNTIME_DIR/mdevfs/tree
+
 usage() {
   cat <<END
 usage: $0 [-f FIXTURE] [-u] [-h] [DIR]
 
-Shows a machine with mediated devices as a live sysfs at DIR (default: /tmp/sys, made if it is not there) and
-returns when the tree answers. A second run finds it mounted, says so, and succeeds. What a killed daemon left
-at DIR is cleared first.
+Shows a machine with mediated devices as a live sysfs at DIR (made if it is not there) and returns when the tree
+answers. A second run finds it mounted, says so, and succeeds. What a killed daemon left at DIR is cleared first.
+
+  DIR         a directory that only root, or who called sudo, can replace (default: $default)
 
   -f FIXTURE  the machine: a name from $here/fixtures or a JSON file (default: default)
   -u          unmount DIR instead
@@ -38,7 +43,7 @@ while getopts f:uh option; do
 done
 shift $((OPTIND - 1))
 [ $# -le 1 ] || fail "one DIR at most; $0 -h shows the usage" 2
-dir=${1:-/tmp/sys}
+dir=${1:-$default}
 [ -n "$dir" ] || fail "DIR is empty; $0 -h shows the usage" 2
 
 [ "$(id -u)" = 0 ] || fail "mounting needs root; run: sudo $0 $dir"

@@ -3,11 +3,14 @@
  * @module
  */
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { closePlace, walk } from '../host/path-walk.js';
+import { notRegular } from '../host/safe-file.js';
 import { didYouMean } from '../lib/nearest.js';
 import { EXIT_USAGE, failure } from './error.js';
+import { unreadable } from './named.js';
 
 /** From dist/src/cli to where package.json lies. */
 const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
@@ -30,10 +33,20 @@ export function fixtureFile(nameOrPath: string): string {
     throw wrong(`there is none of that name${near}; mdevfs fixtures lists them, or give a file`);
   }
   const file = resolve(nameOrPath);
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (!stat) throw wrong('no such file');
-  if (stat.isDirectory()) throw wrong('a directory, not a file');
-  return file;
+  let reason: string | undefined = 'no such file';
+  let name = file;
+  try {
+    const place = walk(file);
+    closePlace(place);
+    if (place.node) reason = notRegular(place.node.stat);
+    // What this process has open, such as /dev/stdin, is something else to the daemon.
+    if (/^\/(dev|proc)\//.test(file)) name = place.path;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw unreadable(`fixture ${nameOrPath}`, error);
+  }
+  if (reason !== undefined) throw wrong(reason);
+  return name;
 }
 
 /** Whether a text is the name of a file, and not that of a fixture or a parent. */

@@ -4,13 +4,15 @@
  * @module
  */
 
-import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { isStartedDaemon, startDaemon } from '../host/daemon.js';
 import { withLock } from '../host/lock.js';
 import { umountLazy } from '../host/mount.js';
-import { canonical, mountpointState } from '../host/mountpoint.js';
-import { logFileOf } from '../host/record.js';
+import { mountName, openMountPlace } from '../host/mount-place.js';
+import { mountpointState } from '../host/mountpoint.js';
+import { closePlace } from '../host/path-walk.js';
+import { lockFileOf, logFileOf } from '../host/record.js';
 import { CommandError, failure, reportFailure } from './error.js';
 import { DEFAULT_FIXTURE, fixtureFile } from './fixture.js';
 import { withProgress } from './progress.js';
@@ -53,7 +55,7 @@ export async function mount(path: string, options: MountCommandOptions): Promise
   const { transport, passthrough } = options;
   const uevents: UeventTarget | undefined = options.udev ? 'udev' : options.uevents ? 'kernel' : undefined;
   const state = options.state === undefined ? undefined : resolve(options.state);
-  const dev = options.dev === undefined ? undefined : canonical(options.dev);
+  const dev = options.dev === undefined ? undefined : mountName(options.dev);
   const fixture = fixtureFile(options.fixture ?? DEFAULT_FIXTURE);
   const wanted = {
     fixture,
@@ -65,11 +67,12 @@ export async function mount(path: string, options: MountCommandOptions): Promise
     dev,
   };
   if (transport === 'fuse' || dev !== undefined) assertMayMount();
-  const dir = canonical(path);
+  const dir = mountName(path);
   // Whoever started this process as a daemon looked already, and holds the lock.
   if (isStartedDaemon()) return serveToTheEnd(dir, wanted, logFileOf(dir));
-  if (!options.foreground) return withLock(dir, () => mountInBackground(dir, wanted));
-  if (await withLock(dir, () => prepareAll(dir, wanted))) return serveToTheEnd(dir, wanted, null);
+  if (!options.foreground) return withLock(lockFileOf(dir), dir, () => mountInBackground(dir, wanted));
+  if (await withLock(lockFileOf(dir), dir, () => prepareAll(dir, wanted)))
+    return serveToTheEnd(dir, wanted, null);
   return alreadyMounted(dir);
 }
 
@@ -127,12 +130,12 @@ async function prepareAll(dir: string, wanted: Wanted): Promise<boolean> {
 
 async function prepareDev(dev: string): Promise<void> {
   const state = mountpointState(dev);
-  if (state.kind === 'absent') mkdirSync(dev, { recursive: true });
+  if (state.kind === 'absent') closePlace(openMountPlace(dev, true));
+  else if (state.kind === 'free' && state.entries.length === 0) closePlace(openMountPlace(dev));
   else if (state.kind === 'stale') {
-    await umountLazy(dev);
+    await umountLazy(state.mount);
     await prepareDev(dev);
-  } else if (state.kind !== 'free' || state.entries.length > 0)
-    throw failure(`${dev}: not an empty directory; choose one for --dev`);
+  } else throw failure(`${dev}: not an empty directory; choose one for --dev`);
 }
 
 /**
@@ -144,15 +147,19 @@ async function prepare(dir: string, wanted: Wanted): Promise<boolean> {
   const state = mountpointState(dir);
   switch (state.kind) {
     case 'absent':
-      mkdirSync(dir, { recursive: true });
+      closePlace(openMountPlace(dir, true));
       return true;
     case 'free':
-      if (state.entries.length === 0) return true;
+      if (state.entries.length === 0) {
+        // The daemon looks again. Here it is told before there is one.
+        closePlace(openMountPlace(dir));
+        return true;
+      }
       throw failure(`${dir}: not empty (${state.entries[0]}, ...); choose an empty directory`);
     case 'not-a-directory':
       throw failure(`${dir}: not a directory; choose an empty directory`);
     case 'stale':
-      await umountLazy(dir);
+      await umountLazy(state.mount);
       process.stderr.write(`mdevfs: ${dir}: cleared the mount of a dead daemon\n`);
       return prepare(dir, wanted);
     case 'unrecorded':

@@ -5,6 +5,8 @@
  */
 
 import { statSync } from 'node:fs';
+import { UnsafePathError } from '../host/path-walk.js';
+import { FileKindError } from '../host/safe-file.js';
 import { type CommandError, EXIT_FAILURE, EXIT_USAGE, failure } from './error.js';
 
 const reasons: Readonly<Record<string, readonly [string, number]>> = {
@@ -20,6 +22,8 @@ const reasons: Readonly<Record<string, readonly [string, number]>> = {
 
 /** What to say when a named file or directory could not be read. */
 export function unreadable(path: string, error: unknown): CommandError {
+  if (error instanceof UnsafePathError) return failure(`${path}: ${error.message}; give the file itself`);
+  if (error instanceof FileKindError) return failure(`${path}: ${error.message}`, EXIT_USAGE);
   const { code = '', message } = error as NodeJS.ErrnoException;
   const [reason, exitCode] = reasons[code] ?? [message, EXIT_FAILURE];
   return failure(`${path}: ${reason}`, exitCode);

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { readText } from '../host/safe-file.js';
 import { type Fixture, type FixtureError, parseFixture } from '../machine/fixture.js';
 import type { FixtureShelf } from '../machine/hotplug.js';
 import { moduleNames } from '../machine/modules.js';
@@ -11,10 +11,13 @@ import { CommandError, EXIT_USAGE } from './error.js';
 import { fixtureFile, fixtureNames } from './fixture.js';
 import { unreadable } from './named.js';
 
+/** Bytes that a fixture may have. That of a whole machine has some millions. */
+const MOST = 32 * 1024 * 1024;
+
 /** @throws CommandError when the file cannot be read */
 export function fixtureText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readText(file, MOST);
   } catch (error) {
     throw unreadable(`fixture ${file}`, error);
   }

@@ -13,6 +13,7 @@ import { devAnnouncement, liveDev, liveSkeletons } from '../host/compose-live.js
 import { serveDevices } from '../host/device-mount.js';
 import { answerHeldCalls } from '../host/held-devices.js';
 import { FuseTransport } from '../host/mount.js';
+import { mountAt } from '../host/mountinfo.js';
 import { DEVICE_FUSE_FD, FUSE_FD, LISTENER_FD, places } from '../host/namespace-script.js';
 import { RealTree } from '../host/real-tree.js';
 import { UnionView } from '../host/real-tree-view.js';
@@ -69,11 +70,13 @@ async function serveRun(fixture: string, { uevents, withoutListener }: ServeRunO
   machine.sysfs.root.observers.add(
     liveSkeletons(machine.sysfs, live!, channel, (announcement) => mounted.announce(announcement)),
   );
-  const devices = await serveDevices(DEVICE_FUSE_FD, machine, log, places.dev).catch((error: Error) => {
-    // Who looks there shall not wait for ever.
-    closeSync(DEVICE_FUSE_FD);
-    log(`mdevfs: there is no /dev/vfio: ${error.message}`);
-  });
+  const devices = await serveDevices(DEVICE_FUSE_FD, machine, log, mountAt(places.dev)!).catch(
+    (error: Error) => {
+      // Who looks there shall not wait for ever.
+      closeSync(DEVICE_FUSE_FD);
+      log(`mdevfs: there is no /dev/vfio: ${error.message}`);
+    },
+  );
   if (devices) {
     mounted.before?.(devices.catchUp);
     const { root } = machine.core.devtmpfs;

@@ -8,7 +8,7 @@ import { FuseNativeTransport } from '../fuse/fuse-native.js';
 import type { Mounted, Transport } from '../fuse/transport.js';
 import { isStartedDaemon, reportToStarter } from '../host/daemon.js';
 import { type DeviceMount, mountDevices } from '../host/device-mount.js';
-import { FuseTransport, umountAnyway } from '../host/mount.js';
+import { FuseTransport, umountAt } from '../host/mount.js';
 import { dropEmptyLog, dropRecord, startTime, takeRecord, updateRecord } from '../host/record.js';
 import { wayOut } from '../host/state-file.js';
 import { startUevents, type UeventSending } from '../host/uevents.js';
@@ -68,8 +68,8 @@ function bringUp<T>(file: string, body: () => T): T {
 }
 
 /** The machine as it was before, and from now on kept so. */
-async function machineWithState(file: string, path: string): Promise<Machine> {
-  const state = await KeptState.open(
+function machineWithState(file: string, path: string): Machine {
+  const state = KeptState.open(
     path,
     bringUp(file, () => readFixture(file)),
   );
@@ -88,7 +88,7 @@ async function machineWithState(file: string, path: string): Promise<Machine> {
 }
 
 function transportOf(name: TransportName): Transport {
-  return name === 'fuse-native' ? new FuseNativeTransport(umountAnyway) : new FuseTransport();
+  return name === 'fuse-native' ? new FuseNativeTransport(umountAt) : new FuseTransport();
 }
 
 /** Leaves nothing mounted when it fails. */
@@ -133,7 +133,7 @@ export async function serve(
   outliveFaults();
   let recorded = false;
   try {
-    const machine = state === undefined ? machineOf(fixture) : await machineWithState(fixture, state);
+    const machine = state === undefined ? machineOf(fixture) : machineWithState(fixture, state);
     recorded = takeRecord(record);
     if (!recorded) throw failure(`${dir}: another mdevfs is about to mount there`);
     const mounted = await transportOf(transport).mount(machine.sysfs, dir, {

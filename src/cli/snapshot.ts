@@ -3,13 +3,15 @@
  * @module
  */
 
-import { readFileSync, type Stats, statSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { closePlace, walk } from '../host/path-walk.js';
+import { openToRead, readToEnd } from '../host/safe-file.js';
 import { readTree } from '../host/tree-dir.js';
 import { readTar } from '../host/tree-tar.js';
 import { anonymize } from '../machine/anonymize.js';
 import { formatFixture, type Snapshot, snapshot as snapshotOf } from '../machine/snapshot.js';
-import type { Tree } from '../machine/tree.js';
+import { type Tree, TreeTooLargeError } from '../machine/tree.js';
 import { isUmockdev, UmockdevError, umockdevTree } from '../machine/umockdev.js';
 import { EXIT_USAGE, failure } from './error.js';
 import { unreadable } from './named.js';
@@ -20,8 +22,10 @@ export interface SnapshotCommandOptions {
   anonymize?: boolean;
 }
 
-/** Larger files are no recordings. */
-const MOST = 64 * 1024 * 1024;
+/** Bytes that a recording may have; that of a whole machine has some millions. */
+const MOST = 16 * 1024 * 1024;
+/** Of these, what tells a recording from an archive. */
+const HEAD = 64 * 1024;
 /** Differences that are told one by one. */
 const TOLD = 5;
 
@@ -37,13 +41,12 @@ export async function snapshot({ sysfs, anonymize: hide }: SnapshotCommandOption
 
 /** What a directory or a file holds. @throws CommandError for neither a sysfs, an archive nor a recording */
 async function read(path: string): Promise<Tree> {
-  const stat = statOf(path);
   let nodes = 0;
   const count = (read: number) => {
     nodes = read;
   };
   const reading = (work: Promise<Tree>) => withProgress(`reading ${path}`, work, () => `${nodes} nodes`);
-  if (stat.isDirectory()) {
+  if (isDirectory(path)) {
     const tree = await reading(readTree(path, { progress: count }));
     if (tree.dir('/sys/devices') && tree.dir('/sys/bus')) return tree;
     throw failure(
@@ -51,12 +54,13 @@ async function read(path: string): Promise<Tree> {
       EXIT_USAGE,
     );
   }
-  if (stat.size <= MOST && isUmockdev(readFileSync(path, 'latin1'))) {
-    return fromUmockdev(path, readFileSync(path, 'utf8'));
-  }
+  const recording = recordingIn(path);
+  if (recording !== undefined) return fromUmockdev(path, recording);
   try {
     return await reading(readTar(path, count));
   } catch (error) {
+    if (error instanceof TreeTooLargeError)
+      throw failure(`${path}: ${error.message}; extract it, and give the directory`, EXIT_USAGE);
     throw failure(
       `${path}: no sysfs in it (${(error as Error).message}); expected a directory, a tar archive of one, or a .umockdev recording`,
       EXIT_USAGE,
@@ -64,9 +68,27 @@ async function read(path: string): Promise<Tree> {
   }
 }
 
-function statOf(path: string): Stats {
+/** The text of a recording; undefined for another file. */
+function recordingIn(path: string): string | undefined {
+  const fd = opened(() => openToRead(path), path);
+  const head = Buffer.alloc(HEAD);
+  const length = readSync(fd, head, 0, HEAD, 0);
+  if (isUmockdev(head.toString('latin1', 0, length)))
+    return opened(() => readToEnd(fd, MOST), path).toString('utf8');
+  closeSync(fd);
+  return undefined;
+}
+
+function isDirectory(path: string): boolean {
+  const place = opened(() => walk(path), path);
+  closePlace(place);
+  return place.node?.stat.isDirectory() ?? false;
+}
+
+/** @throws CommandError */
+function opened<T>(open: () => T, path: string): T {
   try {
-    return statSync(path);
+    return open();
   } catch (error) {
     throw unreadable(path, error);
   }

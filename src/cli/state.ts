@@ -4,8 +4,7 @@
  * @module
  */
 
-import { takeLock } from '../host/lock.js';
-import { readState, StateFileError, stateFile, wayOut, writeState } from '../host/state-file.js';
+import { StateFile, StateFileError, wayOut } from '../host/state-file.js';
 import { type Fixture, FixtureError } from '../machine/fixture.js';
 import type { Machine } from '../machine/machine.js';
 import { checkState, type MachineState, machineState, watchState } from '../machine/state.js';
@@ -16,31 +15,39 @@ type Log = (text: string) => void;
 export class KeptState {
   #text = '';
 
+  /** Its path. */
+  readonly file: string;
+  readonly #file: StateFile;
+
   /** @param state what is in the file; undefined for a new one */
   private constructor(
-    readonly file: string,
+    file: StateFile,
     readonly fixture: Fixture,
     readonly state: MachineState | undefined,
-  ) {}
+  ) {
+    this.file = file.path;
+    this.#file = file;
+  }
 
   /**
    * Takes the file for this process.
    * @throws CommandError when another daemon has it, and for what is no state of this machine
    */
-  static async open(path: string, fixture: Fixture): Promise<KeptState> {
-    const file = stateFile(path);
-    if (!(await takeLock(`state:${file}`))) {
+  static open(path: string, fixture: Fixture): KeptState {
+    const kept = orFail(() => StateFile.at(path));
+    const file = kept.path;
+    if (!orFail(() => kept.lock())) {
       throw failure(`${file}: another mount keeps its state there; give another file`);
     }
-    const content = orFail(() => readState(file));
-    if (!content) return new KeptState(file, fixture, undefined);
+    const content = orFail(() => kept.read());
+    if (!content) return new KeptState(kept, fixture, undefined);
     if (content.fixture !== fixture.name) {
       throw failure(
         `${file}: state of the machine ${content.fixture}, not of ${fixture.name}; it is left as it is. ${wayOut}`,
       );
     }
     try {
-      return new KeptState(file, fixture, checkState(content.state, file));
+      return new KeptState(kept, fixture, checkState(content.state, file));
     } catch (error) {
       if (!(error instanceof FixtureError)) throw error;
       throw new CommandError([...error.faults, `${file}: it is left as it is. ${wayOut}`]);
@@ -71,7 +78,7 @@ export class KeptState {
     const state = machineState(machine);
     const text = JSON.stringify(state);
     if (text === this.#text) return;
-    writeState(this.file, { fixture: this.fixture.name, state });
+    this.#file.write({ fixture: this.fixture.name, state });
     this.#text = text;
   }
 }

@@ -5,7 +5,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { umount as hostUmount, umountLazy } from '../host/mount.js';
-import { canonical, mountpointState, usersOf } from '../host/mountpoint.js';
+import { mountName } from '../host/mount-place.js';
+import type { MountEntry } from '../host/mountinfo.js';
+import { mountpointState, usersOf } from '../host/mountpoint.js';
 import { dropEmptyLog, dropRecord, isAlive, type MountRecord } from '../host/record.js';
 import { failure } from './error.js';
 
@@ -19,24 +21,26 @@ const STEP_MS = 20;
 
 /** @returns the exit code */
 export async function umount(path: string, { lazy = false }: UmountCommandOptions): Promise<number> {
-  const dir = canonical(path);
+  const dir = mountName(path);
   // This process may have been started inside.
   process.chdir('/');
   const state = mountpointState(dir);
   switch (state.kind) {
     case 'served':
-      await detach(dir, lazy);
+      await detach(state.mount, lazy);
       await ended(state.record);
       return 0;
     case 'stale':
-      await umountLazy(dir);
-      if (state.record?.dev && mountpointState(state.record.dev).kind === 'stale')
-        await umountLazy(state.record.dev);
+      await umountLazy(state.mount);
+      if (state.record?.dev) {
+        const devices = mountpointState(state.record.dev);
+        if (devices.kind === 'stale') await umountLazy(devices.mount);
+      }
       dropRecord(dir);
       dropEmptyLog(dir);
       return 0;
     case 'unrecorded':
-      await detach(dir, lazy);
+      await detach(state.mount, lazy);
       return 0;
     case 'changing':
       throw failure(`${dir}: mdevfs (pid ${state.record.pid}) is mounting or unmounting there; try again`);
@@ -47,11 +51,12 @@ export async function umount(path: string, { lazy = false }: UmountCommandOption
   }
 }
 
-async function detach(dir: string, lazy: boolean): Promise<void> {
-  if (lazy) return umountLazy(dir);
+async function detach(mount: MountEntry, lazy: boolean): Promise<void> {
+  if (lazy) return umountLazy(mount);
   try {
-    await hostUmount(dir);
+    await hostUmount(mount);
   } catch (error) {
+    const { dir } = mount;
     const users = usersOf(dir);
     if (users.length === 0) throw failure(`${dir}: ${(error as Error).message}`);
     throw failure(`${dir}: in use by ${users.join(', ')}; end that first, or mdevfs umount --lazy ${dir}`);

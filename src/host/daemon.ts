@@ -6,10 +6,14 @@
  */
 
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
+import { openLog } from './record.js';
 
 const READY_FD = 3;
 const READY_VARIABLE = 'MDEVFS_READY_FD';
+
+/** How long a daemon may take to end. */
+const ENDS_MS = 5000;
 
 /** What a daemon reports. */
 export interface Report {
@@ -24,7 +28,7 @@ export interface Report {
  * @param logFile takes what the daemon writes to standard output and error
  */
 export function startDaemon(args: string[], logFile: string): Promise<Report & { pid: number }> {
-  const log = openSync(logFile, 'w', 0o644);
+  const log = openLog(logFile);
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
     cwd: '/',
     detached: true,
@@ -44,7 +48,15 @@ export function startDaemon(args: string[], logFile: string): Promise<Report & {
       const report: Report = text
         ? (JSON.parse(text) as Report)
         : { faults: [`the daemon died while it started; see ${logFile}`], exitCode: 1 };
-      resolve({ ...report, pid: child.pid! });
+      const done = () => resolve({ ...report, pid: child.pid! });
+      // One that could not come up is gone before anybody is told so.
+      if (report.faults.length > 0 && child.exitCode === null && child.signalCode === null) {
+        const timer = setTimeout(done, ENDS_MS);
+        child.on('exit', () => {
+          clearTimeout(timer);
+          done();
+        });
+      } else done();
     });
     child.on('error', reject);
   });

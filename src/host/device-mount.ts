@@ -13,8 +13,8 @@ import { Session } from '../fuse/session.js';
 import type { Log } from '../fuse/transport.js';
 import type { Machine } from '../machine/machine.js';
 import { DeviceFiles } from './device-files.js';
-import { MOUNT_SOURCE, mountFuse, umountAnyway } from './mount.js';
-import { mountAt } from './mountinfo.js';
+import { mountFuse, umountAnyway } from './mount.js';
+import type { MountEntry } from './mountinfo.js';
 import { NativeCalls } from './native.js';
 import { RegionFiles } from './region-files.js';
 import { deviceOf } from './stub/statx.js';
@@ -38,19 +38,19 @@ const nothingToTell: Notifier = { post: () => {}, announce: () => {}, idle: true
 
 /**
  * Serves a mount by its descriptor of /dev/fuse, opened with {@link deviceFuseFlags}.
- * @param dir where it is mounted
+ * @param mount where it is mounted
  * @param unmounts whether this program is to unmount it
- * @throws Error of one line when the package that makes system calls is not there, or nothing is mounted
+ * @throws Error of one line when the package that makes system calls is not there, or no stub can be made
  */
 export async function serveDevices(
   fd: number,
   machine: Machine,
   log: Log,
-  dir: string,
+  mount: MountEntry,
   unmounts = false,
 ): Promise<DeviceMount> {
   const native = await NativeCalls.load();
-  const files = new DeviceFiles(machine, native, log, deviceAt(dir));
+  const files = new DeviceFiles(machine, native, log, deviceOfMount(mount));
   const device = openDevice(fd, bestLoop(), async () => {}, native.direct);
   const root = machine.core.devtmpfs.root;
   const session = new Session(root, device, nothingToTell, log, undefined, uncachedView, files);
@@ -68,7 +68,7 @@ export async function serveDevices(
     done,
     async unmount() {
       try {
-        if (unmounts && mountAt(dir)) await umountAnyway(dir);
+        if (unmounts) await umountAnyway(mount);
       } finally {
         device.close();
         files.stubs.close();
@@ -77,11 +77,9 @@ export async function serveDevices(
   };
 }
 
-/** `st_dev` of the mount at a directory. */
-function deviceAt(dir: string): bigint {
-  const mount = mountAt(dir);
-  if (mount?.type !== `fuse.${MOUNT_SOURCE}`) throw new Error(`${dir}: the devices are not mounted there`);
-  const [major, minor] = mount.device.split(':').map(Number);
+/** `st_dev` of a mount's files. */
+function deviceOfMount({ device }: MountEntry): bigint {
+  const [major, minor] = device.split(':').map(Number);
   return deviceOf(major!, minor!);
 }
 
@@ -114,11 +112,16 @@ function deviceFuseFlags(): number {
  */
 export async function mountDevices(machine: Machine, dir: string, log: Log): Promise<DeviceMount> {
   const fd = openSync('/dev/fuse', deviceFuseFlags());
+  let mount: MountEntry;
   try {
-    await mountFuse(fd, dir);
+    mount = await mountFuse(fd, dir);
   } catch (error) {
     closeSync(fd);
     throw error;
   }
-  return serveDevices(fd, machine, log, dir, true);
+  return serveDevices(fd, machine, log, mount, true).catch(async (error: Error) => {
+    await umountAnyway(mount);
+    closeSync(fd);
+    throw error;
+  });
 }

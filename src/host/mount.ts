@@ -7,6 +7,7 @@
 
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
+import { basename } from 'node:path';
 import createDebug from 'debug';
 import { BackingSession } from '../fuse/backing-session.js';
 import { bestLoop, type FuseDevice, type Loop, openDevice } from '../fuse/device.js';
@@ -15,9 +16,11 @@ import type { Mounted, MountOptions, Transport } from '../fuse/transport.js';
 import type { View } from '../fuse/view.js';
 import type { KernfsDir } from '../kernfs/dir.js';
 import { BackingMount } from './backing-mount.js';
-import { mountAt } from './mountinfo.js';
+import { mountOn, openFolderOf, openMountPlace } from './mount-place.js';
+import { type MountEntry, mountAgain, mountAt } from './mountinfo.js';
 import { NativeCalls } from './native.js';
 import { type NotifierThread, startNotifier } from './notifier.js';
+import { closePlace, pathOfFd } from './path-walk.js';
 
 const debug = createDebug('mdevfs:host');
 
@@ -44,14 +47,14 @@ export const mountOptions = (fd: number): string =>
 
 /**
  * Runs a command to its end.
- * @param fd passed on as descriptor 3
+ * @param fds passed on as descriptors 3 and following
  * @throws with what the command wrote to standard error
  */
-function run(command: string, args: string[], fd?: number): Promise<void> {
+function run(command: string, args: string[], fds: number[]): Promise<void> {
   return new Promise((resolve, reject) => {
     debug(`${command} ${args.join(' ')}`);
     const child = spawn(command, args, {
-      stdio: ['ignore', 'ignore', 'pipe', ...(fd === undefined ? [] : [fd])],
+      stdio: ['ignore', 'ignore', 'pipe', ...fds],
     });
     let stderr = '';
     child.stderr!.on('data', (text: Buffer) => {
@@ -64,32 +67,77 @@ function run(command: string, args: string[], fd?: number): Promise<void> {
     });
     child.on('close', (code) => {
       if (code === 0) resolve();
+      else if (/unrecognized option: c$/m.test(stderr))
+        reject(new Error(`${command}(8) is that of BusyBox; install util-linux`));
       else reject(new Error(stderr.trim().split('\n')[0] || `${command} failed with exit code ${code}`));
     });
   });
 }
 
 /**
- * Mounts what is served through a descriptor of /dev/fuse.
- * @throws Error with the reason of mount(8)
+ * Mounts what is served through a descriptor of /dev/fuse, on a directory that was opened and checked before (mount-place.ts).
+ * @throws Error with the reason why not there, or of mount(8)
  */
-export function mountFuse(fd: number, dir: string): Promise<void> {
-  return run('mount', ['-i', '-t', 'fuse', '-o', mountOptions(3), MOUNT_SOURCE, dir], fd);
+export async function mountFuse(fd: number, dir: string): Promise<MountEntry> {
+  const place = openMountPlace(dir);
+  try {
+    // The dot has the link of /proc followed, also by a mount(8) that follows none at the end of a path.
+    const target = `${pathOfFd(4)}/.`;
+    const options = ['-o', mountOptions(3)];
+    const command = ['-i', '-c', '-t', 'fuse', ...options, MOUNT_SOURCE, target];
+    await run('mount', command, [fd, place.node!.fd]).catch(named(target, dir));
+    const mount = mountOn(place);
+    if (mount?.dir === place.path) return mount;
+    if (mount) await umountAnyway(mount);
+    throw new Error(`${dir}: was replaced while it was mounted at; try again`);
+  } finally {
+    closePlace(place);
+  }
 }
 
+/**
+ * Unmounts one mount, as long as it is at its place, and through no link.
+ * @param flags of umount(8)
+ */
+async function unmount(mount: MountEntry, ...flags: string[]): Promise<void> {
+  // For others umount(8) is setuid, follows no link by itself, and wants to find the path in the table of mounts.
+  if (process.geteuid?.() !== 0) return run('umount', [...flags, mount.dir], []);
+  const folder = openFolderOf(mount);
+  try {
+    const target = pathOfFd(3, basename(mount.dir));
+    await run('umount', ['-c', ...flags, target], [folder]).catch(named(target, mount.dir));
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Says of a reason what is meant by a path that only the child knew. */
+const named =
+  (path: string, dir: string) =>
+  (error: Error): never => {
+    throw new Error(error.message.replaceAll(path, dir));
+  };
+
 /** Unmounts as long as nobody uses the mount. */
-export function umount(dir: string): Promise<void> {
-  return run('umount', [dir]);
+export function umount(mount: MountEntry): Promise<void> {
+  return unmount(mount);
 }
 
 /** Takes the mount out of the tree of files at once and ends its conversation with the daemon. */
-export function umountLazy(dir: string): Promise<void> {
-  return run('umount', ['-f', '-l', dir]);
+export function umountLazy(mount: MountEntry): Promise<void> {
+  return unmount(mount, '-f', '-l');
 }
 
-/** Unmounts politely, or else lazily. */
-export function umountAnyway(dir: string): Promise<void> {
-  return umount(dir).catch(() => umountLazy(dir));
+/** Unmounts politely, or else lazily, what is still mounted. */
+export async function umountAnyway(mount: MountEntry): Promise<void> {
+  const now = mountAgain(mount);
+  if (now) await umount(now).catch(() => umountLazy(now));
+}
+
+/** The same for what is mounted at a directory. */
+export async function umountAt(dir: string): Promise<void> {
+  const mount = mountAt(dir);
+  if (mount) await umountAnyway(mount);
 }
 
 /** What a mount needs that does not depend on it. */
@@ -124,12 +172,13 @@ export class FuseTransport implements Transport {
     const { O_RDWR, O_NONBLOCK } = constants;
     const openFlags = this.#loop === 'pipe' ? O_RDWR | O_NONBLOCK : O_RDWR;
     const fd = openSync('/dev/fuse', openFlags);
+    let mount: MountEntry | undefined;
     const mounting = async () => {
-      await mountFuse(fd, dir);
+      mount = await mountFuse(fd, dir);
       return options.view;
     };
     const unmounting = async () => {
-      if (mountAt(dir)) await umountAnyway(dir);
+      if (mount) await umountAnyway(mount);
     };
     return this.#serve(fd, root, options, mounting, unmounting);
   }

@@ -7,9 +7,12 @@
 import { readFileSync } from 'node:fs';
 
 export interface MountEntry {
-  dir: string;
-  /** Numbers of the device, `MAJOR:MINOR`. */
+  /** The kernel's number of the mount, and of the one that it is in. Numbers are used again when a mount is gone. */
+  id: number;
+  parent: number;
+  /** Numbers of its file system, `MAJOR:MINOR`. */
   device: string;
+  dir: string;
   /** For example `ext4`, `fuse.mdevfs`. */
   type: string;
   source: string;
@@ -24,8 +27,15 @@ export function parseMountinfo(text: string): MountEntry[] {
     const [before, after] = line.split(' - ');
     if (!before || !after) continue;
     const [type, source] = after.split(' ');
-    const [, , device, , dir] = before.split(' ');
-    entries.push({ dir: unescaped(dir!), device: device!, type: type!, source: unescaped(source ?? '') });
+    const [id, parent, device, , dir] = before.split(' ');
+    entries.push({
+      id: Number(id),
+      parent: Number(parent),
+      device: device!,
+      dir: unescaped(dir!),
+      type: type!,
+      source: unescaped(source ?? ''),
+    });
   }
   return entries;
 }
@@ -42,4 +52,9 @@ export function mounts(): MountEntry[] {
 /** The mount that is seen at a directory, if it is a mount point. */
 export function mountAt(dir: string): MountEntry | undefined {
   return mounts().findLast((entry) => entry.dir === dir);
+}
+
+/** The same mount as it is now; undefined when it is gone. The folders above it may have other names by now. */
+export function mountAgain({ id, device }: MountEntry): MountEntry | undefined {
+  return mounts().find((entry) => entry.id === id && entry.device === device);
 }

@@ -17,13 +17,13 @@ export type MountpointState =
   | { kind: 'absent' }
   | { kind: 'not-a-directory' }
   /** A daemon of ours serves it. */
-  | { kind: 'served'; record: MountRecord }
+  | { kind: 'served'; record: MountRecord; mount: MountEntry }
   /** A daemon of ours is on the way up or down. */
   | { kind: 'changing'; record: MountRecord }
   /** A mount of ours whose daemon is dead: everything there is ENOTCONN. */
-  | { kind: 'stale'; record: MountRecord | undefined }
+  | { kind: 'stale'; record: MountRecord | undefined; mount: MountEntry }
   /** A mount of ours whose daemon left no record, and lives. */
-  | { kind: 'unrecorded' }
+  | { kind: 'unrecorded'; mount: MountEntry }
   | { kind: 'foreign'; mount: MountEntry };
 
 /**
@@ -46,18 +46,18 @@ export function canonical(dir: string): string {
   }
 }
 
-/** @param dir as {@link canonical} gives it */
+/** @param dir as {@link canonical} gives it, or {@link mountName} */
 export function mountpointState(dir: string): MountpointState {
   const record = recordOf(dir);
   const alive = record !== undefined && isAlive(record);
   const mount = mountAt(dir);
   if (mount && mount.type !== `fuse.${MOUNT_SOURCE}`) return { kind: 'foreign', mount };
-  if (mount && alive) return { kind: record.since ? 'served' : 'changing', record };
+  if (mount && alive) return record.since ? { kind: 'served', record, mount } : { kind: 'changing', record };
   if (mount) {
     const answer = answers(dir);
     // Whoever has no record may be alive and busy.
     const lives = answer ?? record === undefined;
-    return lives ? { kind: 'unrecorded' } : { kind: 'stale', record };
+    return lives ? { kind: 'unrecorded', mount } : { kind: 'stale', record, mount };
   }
   if (alive) return { kind: 'changing', record };
   try {

@@ -7,16 +7,18 @@
 
 import {
   closeSync,
-  mkdirSync,
-  openSync,
+  constants,
+  ftruncateSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runtimeDir } from './runtime-dir.js';
+import { createNew, FileKindError, openOwn, readOwnText } from './safe-file.js';
 
 export interface MountRecord {
   dir: string;
@@ -36,22 +38,32 @@ export interface MountRecord {
   since: string | null;
 }
 
-/** Where records and logs are kept; made when missing. */
-export function runtimeDir(): string {
-  const uid = process.getuid?.() ?? 0;
-  const dir =
-    uid === 0
-      ? '/run/mdevfs'
-      : join(process.env.XDG_RUNTIME_DIR ?? join(tmpdir(), `mdevfs-${uid}`), 'mdevfs');
-  mkdirSync(dir, { recursive: true, mode: 0o755 });
-  return dir;
-}
+/** More than any record has. */
+const MOST = 64 * 1024;
 
 const fileOf = (dir: string, extension: string): string =>
-  join(runtimeDir(), `${encodeURIComponent(dir)}.${extension}`);
+  join(runtimeDir(true), `${encodeURIComponent(dir)}.${extension}`);
 
 /** The log file of the daemon that serves this mountpoint. */
 export const logFileOf = (dir: string): string => fileOf(dir, 'log');
+
+/** What is locked while something is mounted or unmounted there. */
+export const lockFileOf = (dir: string): string => fileOf(dir, 'lock');
+
+/**
+ * Begins the log anew.
+ * @returns its descriptor
+ * @throws Error of one line for what is no file of this user's
+ */
+export function openLog(file: string): number {
+  try {
+    const fd = openOwn(file, constants.O_WRONLY, 0o644);
+    ftruncateSync(fd);
+    return fd;
+  } catch (error) {
+    throw error instanceof FileKindError ? new Error(`${file}: ${error.message}; remove it`) : error;
+  }
+}
 
 /** Start time of a process (proc_pid_stat(5), field 22), undefined when there is none. */
 export function startTime(pid: number): number | undefined {
@@ -72,18 +84,23 @@ export function isAlive(record: MountRecord): boolean {
 
 function read(file: string): MountRecord | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as MountRecord;
+    const record = JSON.parse(readOwnText(file, MOST)) as Partial<MountRecord> | null;
+    const isRecord =
+      typeof record?.dir === 'string' && Number.isInteger(record.pid) && Number.isInteger(record.started);
+    return isRecord ? (record as MountRecord) : undefined;
   } catch {
     return undefined;
   }
 }
 
 export function recordOf(dir: string): MountRecord | undefined {
-  return read(fileOf(dir, 'json'));
+  const at = runtimeDir(false);
+  return at === undefined ? undefined : read(join(at, `${encodeURIComponent(dir)}.json`));
 }
 
 export function records(): MountRecord[] {
-  const dir = runtimeDir();
+  const dir = runtimeDir(false);
+  if (dir === undefined) return [];
   return readdirSync(dir)
     .filter((name) => name.endsWith('.json'))
     .flatMap((name) => read(join(dir, name)) ?? []);
@@ -98,9 +115,7 @@ export function takeRecord(record: MountRecord): boolean {
   if (before && isAlive(before)) return before.pid === record.pid;
   dropRecord(record.dir);
   try {
-    const fd = openSync(fileOf(record.dir, 'json'), 'wx', 0o644);
-    writeFileSync(fd, `${JSON.stringify(record)}\n`);
-    closeSync(fd);
+    write(fileOf(record.dir, 'json'), record);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -108,9 +123,21 @@ export function takeRecord(record: MountRecord): boolean {
   }
 }
 
-/** Rewrites the record that this process took. */
+function write(file: string, record: MountRecord): void {
+  const fd = createNew(file, 0o644);
+  try {
+    writeFileSync(fd, `${JSON.stringify(record)}\n`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Replaces the record that this process took. */
 export function updateRecord(record: MountRecord): void {
-  writeFileSync(fileOf(record.dir, 'json'), `${JSON.stringify(record)}\n`);
+  const file = fileOf(record.dir, 'json');
+  rmSync(`${file}.new`, { force: true });
+  write(`${file}.new`, record);
+  renameSync(`${file}.new`, file);
 }
 
 export function dropRecord(dir: string): void {

@@ -106,7 +106,7 @@ class Reader {
   /** The file with what is in it; undefined when it has gone. */
   async #read(real: string, file: TreeFile): Promise<TreeFile | undefined> {
     try {
-      const handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
+      const handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
       try {
         const pieces: Buffer[] = [];
         for (let offset = 0; offset <= MOST; ) {

@@ -67,9 +67,11 @@ function place(
     device.nodes ??= {};
     putAt(device.nodes, relative.split('/'), entry);
   } else if (isEarly && is === undefined) {
-    fixture.nodes = { ...fixture.nodes, [path]: entry };
+    fixture.nodes ??= {};
+    fixture.nodes[path] = entry;
   } else {
-    fixture.overrides = { ...fixture.overrides, [path]: entry };
+    fixture.overrides ??= {};
+    fixture.overrides[path] = entry;
   }
 }
 

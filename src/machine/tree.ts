@@ -62,8 +62,17 @@ export function resolveLink(dir: string, text: string): string {
 export const parentOf = (path: string) => path.slice(0, path.lastIndexOf('/'));
 export const baseOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
+/** More than is taken from a source that is not trusted. */
+export class TreeTooLargeError extends Error {}
+
 export class Tree {
-  constructor(readonly root: TreeDir) {}
+  #made = 0;
+
+  /** @param most how many nodes may be put into it, with the directories above them */
+  constructor(
+    readonly root: TreeDir,
+    readonly most = Number.POSITIVE_INFINITY,
+  ) {}
 
   /** The node at a path; links on the way are not followed. */
   find(path: string): TreeNode | undefined {
@@ -126,6 +135,7 @@ export class Tree {
     for (const name of path.split('/').slice(2)) {
       let next = dir.entries.get(name);
       if (next?.kind !== 'dir') {
+        this.#count();
         next = newDir(0o755, partial);
         dir.entries.set(name, next);
       }
@@ -134,7 +144,12 @@ export class Tree {
     return dir;
   }
 
+  #count(): void {
+    if (++this.#made > this.most) throw new TreeTooLargeError(`more than ${this.most} nodes`);
+  }
+
   put(path: string, node: TreeNode): void {
+    this.#count();
     this.makeDir(parentOf(path)).entries.set(baseOf(path), node);
   }
 

@@ -16,7 +16,7 @@
  */
 
 import { PAGE_SIZE } from '../kernfs/file.js';
-import { baseOf, newDir, parentOf, Tree, type TreeFile } from './tree.js';
+import { baseOf, newDir, parentOf, Tree, type TreeFile, TreeTooLargeError } from './tree.js';
 
 /** A recording with a line that is none of these. */
 export class UmockdevError extends Error {
@@ -44,35 +44,73 @@ const OF_UDEV =
 const FIRST = ['MAJOR', 'MINOR', 'DEVNAME', 'DEVMODE', 'DRIVER'];
 
 interface Recorded {
+  /** Where it begins in the recording. */
+  line: number;
   path: string;
   variables: Map<string, string>;
   files: Map<string, Uint8Array>;
   links: Map<string, string>;
 }
 
+/** What a recording can take of memory and time. */
+const MOST_NODES = 200_000;
+const LONGEST_PATH = 1024;
+/** That of a file of 256 KiB in hexadecimal digits has half as much. */
+const LONGEST_LINE = 1024 * 1024;
+
+/** @param text at least its beginning */
 export const isUmockdev = (text: string): boolean => /^(#.*\n|@.*\n|\n)*P: \//.test(text);
 
 /** @throws UmockdevError */
 export function umockdevTree(text: string): Tree {
-  const tree = new Tree(newDir(0o755, true));
-  for (const device of parse(text)) addDevice(tree, device);
+  const tree = new Tree(newDir(0o755, true), MOST_NODES);
+  for (const device of parse(text)) {
+    try {
+      addDevice(tree, device);
+    } catch (error) {
+      if (error instanceof TreeTooLargeError) throw new UmockdevError(device.line, error.message);
+      throw error;
+    }
+  }
   return tree;
+}
+
+/** Its lines, one at a time: there may be as many as letters. */
+function* linesOf(text: string): Generator<string> {
+  for (let at = 0; at <= text.length; ) {
+    const end = text.indexOf('\n', at);
+    yield text.slice(at, end < 0 ? text.length : end);
+    if (end < 0) return;
+    at = end + 1;
+  }
 }
 
 function parse(text: string): Recorded[] {
   const devices: Recorded[] = [];
   let device: Recorded | undefined;
-  for (const [index, line] of text.split('\n').entries()) {
-    const fail = (message: string): never => {
-      throw new UmockdevError(index + 1, message);
-    };
+  let number = 0;
+  let nodes = 0;
+  const fail = (message: string): never => {
+    throw new UmockdevError(number, message);
+  };
+  for (const line of linesOf(text)) {
+    number++;
     // Comments, and what to do with nodes when they are played back.
+    if (line.length > LONGEST_LINE) fail(`a line of more than ${LONGEST_LINE / 1024} KiB`);
     if (line === '' || line.startsWith('#') || line.startsWith('@')) continue;
     const [, kind = '', rest = ''] = /^([A-Z]): (.*)$/.exec(line) ?? fail('expected a letter, ": " and more');
+    if (++nodes > MOST_NODES) fail(`more than ${MOST_NODES} nodes`);
+    if (rest.length > LONGEST_PATH && kind === 'P') fail(`a path of more than ${LONGEST_PATH} letters`);
     if (kind === 'P') {
       if (!/^\/devices(\/[^/]+)+$/.test(rest) || rest.includes('/../'))
         fail('expected a path below /devices');
-      device = { path: `/sys${rest}`, variables: new Map(), files: new Map(), links: new Map() };
+      device = {
+        line: number,
+        path: `/sys${rest}`,
+        variables: new Map(),
+        files: new Map(),
+        links: new Map(),
+      };
       devices.push(device);
       continue;
     }
@@ -82,12 +120,13 @@ function parse(text: string): Recorded[] {
     if (equals < 1) fail('expected NAME=VALUE');
     const name = rest.slice(0, equals);
     const value = rest.slice(equals + 1);
+    if (equals > LONGEST_PATH) fail(`a name of more than ${LONGEST_PATH} letters`);
     if (kind !== 'E' && name.split('/').some((part) => part === '' || part === '..'))
       fail('expected a name below the device');
     if (kind === 'E') device.variables.set(name, value);
     else if (kind === 'A') device.files.set(name, Buffer.from(unescaped(value), 'utf8'));
     else if (kind === 'H') {
-      if (!/^([0-9a-f]{2})*$/i.test(value)) fail('expected pairs of hexadecimal digits');
+      if (value.length % 2 !== 0 || /[^0-9a-f]/i.test(value)) fail('expected pairs of hexadecimal digits');
       device.files.set(name, Buffer.from(value, 'hex'));
     } else if (kind === 'L') device.links.set(name, value);
     else fail(`expected P, N, S, E, A, H or L, got ${kind}`);
@@ -98,6 +137,7 @@ function parse(text: string): Recorded[] {
 /** What `g_strescape` made of a text, back. */
 function unescaped(text: string): string {
   const letters: Record<string, string> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', v: '\v' };
+  if (!text.includes('\\')) return text;
   return text.replace(/\\([0-7]{1,3}|.)/g, (_, escaped: string) =>
     /^[0-7]/.test(escaped) ? String.fromCharCode(Number.parseInt(escaped, 8)) : (letters[escaped] ?? escaped),
   );

@@ -7,14 +7,12 @@
 
 import type { Loop } from '../../src/fuse/device.js';
 import { FuseNativeTransport } from '../../src/fuse/fuse-native.js';
-import { FuseTransport, umountAnyway } from '../../src/host/mount.js';
+import { FuseTransport, umountAt } from '../../src/host/mount.js';
 import { sampleTree } from './sample-tree.js';
 
 const [dir, name, loop] = process.argv.slice(2);
 const transport =
-  name === 'fuse-native'
-    ? new FuseNativeTransport(umountAnyway)
-    : new FuseTransport(loop as Loop | undefined);
+  name === 'fuse-native' ? new FuseNativeTransport(umountAt) : new FuseTransport(loop as Loop | undefined);
 const mounted = await transport.mount(sampleTree(), dir!);
 process.on('SIGTERM', () => void mounted.unmount());
 process.stdin.on('end', () => void mounted.unmount()).resume();

@@ -68,7 +68,7 @@ t.test('wrong use is exit code 2, help is 0', async (t) => {
   t.match(sh('-x'), { status: 2, stdout: '', stderr: 'usage:' });
   t.match(sh('-f'), { status: 2, stdout: '', stderr: 'usage:' });
   t.match(sh('/a', '/b'), { status: 2, stdout: '', stderr: 'one DIR at most' });
-  t.match(sh('-h'), { status: 0, stdout: 'default: /tmp/sys', stderr: '' });
+  t.match(sh('-h'), { status: 0, stdout: 'default: /run/mdevfs/tree', stderr: '' });
 });
 
 /** A directory with the commands mount.sh needs, node as given. */
