@@ -1,0 +1,73 @@
+/*
+ * Absent page: a client hands over memory whose page nobody brings, as the argument of an ioctl or for DMA.
+ *
+ *   absent-page DEV NODE argument|dma userfaultfd|mount|fuse ATTRIBUTE [FUSE DIR]
+ *
+ * The page belongs to a userfaultfd that nobody serves, to a mapped ATTRIBUTE of the daemon's own mount, or to a file
+ * of a FUSE of the client's own, mounted at DIR, that does not answer READ.
+ *
+ * Right: the client waits or gets an errno; nobody else waits. When it is killed, it ends.
+ */
+#include "vfio.h"
+#include "own-fuse.h"
+#include <linux/userfaultfd.h>
+#include <sys/syscall.h>
+
+static void *of_userfaultfd(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	range.range.start = (uintptr_t)page;
+	range.range.len = PAGE;
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
+		fail("userfaultfd");
+	return page;
+}
+
+static void *of_file(int fd)
+{
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+	if (page == MAP_FAILED)
+		fail("mmap");
+	return page;
+}
+
+static void *absent(char **argv)
+{
+	void *page;
+
+	if (!strcmp(argv[4], "userfaultfd"))
+		return of_userfaultfd();
+	if (!strcmp(argv[4], "mount"))
+		return of_file(open(argv[5], O_RDONLY | O_CLOEXEC));
+	page = of_file(own_file(argv[6], argv[7], 1, O_RDWR));
+	own_be_silent(FUSE_READ);
+	return page;
+}
+
+int main(int argc, char **argv)
+{
+	struct opened opened;
+	int error;
+	void *page;
+
+	if (argc < 6)
+		return 2;
+	opened = open_by_node(argv[1], argv[2]);
+	page = absent(argv);
+	says("asks");
+	if (!strcmp(argv[3], "argument"))
+		error = ioctl(opened.device, VFIO_DEVICE_GET_INFO, page) ? errno : 0;
+	else {
+		error = map_in(opened.iommufd, opened.ioas, page, PAGE, 0) ? errno : 0;
+		if (!error)
+			error = command(opened.device, LOAD, 0, 0, PAGE);
+	}
+	says("returned %s", name_of(error));
+	pause();
+	return 0;
+}
