@@ -45,13 +45,14 @@ export async function serveNeighbour(
  * @param culprit says `asks` before the call in question, `returned` after it, and never ends by itself
  * @param what it does, for findings
  * @param returns whether the call has to return; otherwise it may wait
+ * @returns whether the neighbours were served
  */
 export async function beside(
   context: Context,
   place: Place & { folder: string },
   figures: Figures,
   { culprit, what, returns = false }: { culprit: Client; what: string; returns?: boolean },
-): Promise<void> {
+): Promise<boolean> {
   context.scope.defer(() => culprit.kill());
   await culprit.says('asks');
   await pause(ASKED_MS);
@@ -72,5 +73,5 @@ export async function beside(
     figures.wrong.push(`${what}: it does not end when it is killed`);
   }
   // A daemon that is stuck has been found out by then.
-  if (served) await serveNeighbour(context, place, figures, ROUNDS_AFTER, `after ${what}`);
+  return served && serveNeighbour(context, place, figures, ROUNDS_AFTER, `after ${what}`);
 }

@@ -24,3 +24,7 @@ export async function makeDevice(place: Place, type: string, number: number): Pr
   const node = await script(place, `echo "$1" > "$2/create"; ls "$3/vfio-dev"`, uuidOf(number), type, device);
   return `vfio/devices/${node.trim()}`;
 }
+
+/** Removes a device, which may wait a moment for its last user. */
+export const removeDevice = (place: Place, number: number): Promise<string> =>
+  script(place, 'echo 1 > "bus/mdev/devices/$1/remove"', uuidOf(number));

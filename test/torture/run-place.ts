@@ -5,7 +5,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { familyOf } from './family.js';
 import { pidOf } from '../../src/host/pid-namespace.js';
@@ -27,6 +27,8 @@ export class RunPlace implements Place {
     /** The shell inside. */
     readonly shell: number,
     readonly daemon: number,
+    /** Ends it, by force if it must be. */
+    readonly end: () => Promise<void>,
   ) {}
 
   static async make({ scope }: Context, fixture = 'default'): Promise<RunPlace> {
@@ -42,8 +44,8 @@ export class RunPlace implements Place {
     closeSync(output);
     child.stdin!.on('error', () => {});
     const found = { shell: 0, daemon: 0 };
-    // Whatever of it is there by the end.
-    scope.defer(() => endRun(child, found));
+    const end = (): Promise<void> => endRun(child, found);
+    scope.defer(end);
     writeFileSync(join(folder, 'shell'), '');
     await until(() => child.exitCode !== null || readFileSync(join(folder, 'shell'), 'utf8').includes('up'));
     for (const pid of familyOf(child.pid!)) {
@@ -53,7 +55,7 @@ export class RunPlace implements Place {
     }
     if (!found.daemon || !found.shell)
       throw new Error(`mdevfs run did not come up: ${readFileSync(join(folder, 'log'), 'utf8')}`);
-    return new RunPlace(folder, child, found.shell, found.daemon);
+    return new RunPlace(folder, child, found.shell, found.daemon, end);
   }
 
   get tree(): string {
@@ -70,23 +72,16 @@ export class RunPlace implements Place {
     writeFileSync(file, '');
     writeFileSync(`${file}.pid`, '');
     // Not before its number is known.
-    const hold = `read go < ${file}.go; exec ${words.join(' ')}`;
-    const command = `mkfifo ${file}.go; setsid sh -c "${hold}" > ${file} 2>&1 < /dev/null & echo $! > ${file}.pid`;
+    const hold = `until [ -e ${file}.go ]; do sleep 0.01; done; exec ${words.join(' ')}`;
+    const command = `setsid sh -c "${hold}" > ${file} 2>&1 < /dev/null & echo $! > ${file}.pid`;
     this.child.stdin!.write(`${command}\n`);
     const inside = (): number => Number(readFileSync(`${file}.pid`, 'latin1'));
     if ((await until(() => inside() > 0)) === undefined)
       throw new Error('the shell in the run does not answer');
     const pid = pidOf(this.shell, inside());
-    if (pid === undefined) throw new Error(`${words[0]} has ended at once`);
+    if (pid === undefined) throw new Error(`${argv[0]} has ended at once`);
     const client = new Client(options.as ?? argv[0]!.split('/').at(-1)!, pid, file);
-    if ((await until(() => readdirSync(this.folder).includes(`${file.split('/').at(-1)}.go`))) === undefined)
-      throw new Error('the shell in the run does not answer');
-    const go = openSync(`${file}.go`, 'r+');
-    writeFileSync(go, 'go\n');
-    await until(
-      () => readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[2] !== hold || !client.alive,
-    );
-    closeSync(go);
+    writeFileSync(`${file}.go`, '');
     return client;
   }
 }

@@ -1,10 +1,10 @@
 /*
  * Absent page: a client hands over memory whose page nobody brings, as the argument of an ioctl or for DMA.
  *
- *   absent-page DEV NODE argument|dma userfaultfd|mount|fuse ATTRIBUTE [FUSE DIR]
+ *   absent-page DEV NODE argument|dma present|userfaultfd|mount|fuse ATTRIBUTE FUSE DIR
  *
  * The page belongs to a userfaultfd that nobody serves, to a mapped ATTRIBUTE of the daemon's own mount, or to a file
- * of a FUSE of the client's own, mounted at DIR, that does not answer READ.
+ * of a FUSE of the client's own, mounted at DIR, that does not answer READ; or, for comparison, it is present.
  *
  * Right: the client waits or gets an errno; nobody else waits. When it is killed, it ends.
  */
@@ -40,6 +40,8 @@ static void *absent(char **argv)
 {
 	void *page;
 
+	if (!strcmp(argv[4], "present"))
+		return mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (!strcmp(argv[4], "userfaultfd"))
 		return of_userfaultfd();
 	if (!strcmp(argv[4], "mount"))
@@ -51,14 +53,18 @@ static void *absent(char **argv)
 
 int main(int argc, char **argv)
 {
+	struct vfio_device_info *info;
 	struct opened opened;
 	int error;
 	void *page;
 
-	if (argc < 6)
+	if (argc != 8)
 		return 2;
 	opened = open_by_node(argv[1], argv[2]);
 	page = absent(argv);
+	info = page;
+	if (!strcmp(argv[4], "present"))
+		info->argsz = sizeof(*info);
 	says("asks");
 	if (!strcmp(argv[3], "argument"))
 		error = ioctl(opened.device, VFIO_DEVICE_GET_INFO, page) ? errno : 0;

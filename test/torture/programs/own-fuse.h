@@ -2,30 +2,31 @@
  * A FUSE server of a client's own: a tree PATH/vfio/devices/vfio0 with a file that may have any inode number, and that
  * stops to answer when its client wants that.
  *
- * The server is a thread of the client, so that who kills the client kills the server, but its descriptor of the FUSE
- * device is closed only when the client's other threads have ended, too.
+ * The server is a process of its own, in the client's process group. It must not be a thread of the client: one that ends
+ * closes its files before its descriptor of the FUSE device, and would wait for its own answer to that for ever.
  */
 #ifndef TORTURE_OWN_FUSE_H
 #define TORTURE_OWN_FUSE_H
 
 #include "torture.h"
 #include <linux/fuse.h>
-#include <pthread.h>
+#include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 
 #define FILE_NODE 4
 
-static struct {
+static struct own {
 	int fd;
 	uint64_t inode;
 	volatile uint32_t silent;
-} own;
+} *own;
 
 static struct fuse_attr own_attr(uint64_t node)
 {
 	int is_file = node == FILE_NODE;
 
-	return (struct fuse_attr){ .ino = is_file ? own.inode : node, .size = is_file ? 1 << 20 : 0,
+	return (struct fuse_attr){ .ino = is_file ? own->inode : node, .size = is_file ? 1 << 20 : 0,
 				   .mode = is_file ? S_IFREG | 0666 : S_IFDIR | 0777, .nlink = 1,
 				   .blksize = PAGE };
 }
@@ -38,7 +39,7 @@ static void own_answer(uint64_t unique, int error, const void *body, size_t leng
 	memcpy(message, &head, sizeof(head));
 	memcpy(message + sizeof(head), body, length);
 	/* Who asked may be gone. */
-	if (write(own.fd, message, head.len) < 0)
+	if (write(own->fd, message, head.len) < 0)
 		return;
 }
 
@@ -69,7 +70,7 @@ static void own_serve_one(const struct fuse_in_header *head)
 	struct fuse_open_out opened = { .fh = 1 };
 	static const char zeros[PAGE];
 
-	if (own.silent && head->opcode == own.silent && head->nodeid == FILE_NODE)
+	if (own->silent && head->opcode == own->silent && head->nodeid == FILE_NODE)
 		return;
 	switch (head->opcode) {
 	case FUSE_INIT:
@@ -96,13 +97,14 @@ static void own_serve_one(const struct fuse_in_header *head)
 	}
 }
 
-static void *own_serve(void *unused)
+static void own_serve(void)
 {
 	static char message[1 << 17];
 
-	while (read(own.fd, message, sizeof(message)) > 0)
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (read(own->fd, message, sizeof(message)) > 0)
 		own_serve_one((const struct fuse_in_header *)message);
-	return unused;
+	_exit(0);
 }
 
 /*
@@ -112,19 +114,23 @@ static void *own_serve(void *unused)
 static inline int own_file(const char *fuse, const char *dir, uint64_t inode, int flags)
 {
 	char options[100], path[PATH_ROOM];
-	pthread_t thread;
+	pid_t server;
 	int fd;
 
-	own.inode = inode;
-	own.fd = open(fuse, O_RDWR | O_CLOEXEC);
-	if (own.fd < 0)
+	own = mmap(NULL, sizeof(*own), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	own->inode = inode;
+	own->fd = open(fuse, O_RDWR | O_CLOEXEC);
+	if (own->fd < 0)
 		fail(fuse);
-	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0%s", own.fd,
-		 getenv("FUSE_OTHERS") ? ",allow_other" : "");
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", own->fd);
 	if (mount("own", dir, "fuse", 0, options))
 		fail("mount of a FUSE of its own");
-	if (pthread_create(&thread, NULL, own_serve, NULL))
-		fail("thread");
+	server = fork();
+	if (server < 0)
+		fail("fork");
+	if (server == 0)
+		own_serve();
+	close(own->fd);
 	snprintf(path, sizeof(path), "%s/vfio/devices/vfio0", dir);
 	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
@@ -135,7 +141,7 @@ static inline int own_file(const char *fuse, const char *dir, uint64_t inode, in
 /* From now on requests of a kind about its file are not answered. */
 static inline void own_be_silent(uint32_t opcode)
 {
-	own.silent = opcode;
+	own->silent = opcode;
 }
 
 #endif
