@@ -75,3 +75,34 @@ export async function beside(
   // A daemon that is stuck has been found out by then.
   return served && serveNeighbour(context, place, figures, ROUNDS_AFTER, `after ${what}`);
 }
+
+/**
+ * Has a device used once, so that what the daemon opens the first time is no leak.
+ * @param node of a vGPU
+ * @param uuid if its group can give out descriptors of it
+ */
+export async function warmUp(
+  { programs, scope }: Context,
+  place: Place,
+  node: string,
+  uuid?: string,
+): Promise<void> {
+  const words = [place.dev, node, 'dma', 'present', '-', '-', '-'];
+  const first = await place.start([await programs.path('absent-page'), ...words]);
+  scope.defer(() => first.kill());
+  await first.says('returned ok');
+  first.kill();
+  await first.ended();
+  if (uuid === undefined) return;
+  const second = await place.start([
+    await programs.path('reopen'),
+    place.sys,
+    place.dev,
+    uuid,
+    '1',
+    '1',
+    '0',
+  ]);
+  scope.defer(() => second.kill());
+  await second.ended();
+}

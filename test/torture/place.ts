@@ -3,7 +3,7 @@
  * @module
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { until } from './client.js';
 import type { Client } from './client.js';
 import type { Figures } from './scenario.js';
@@ -46,28 +46,44 @@ export function resident(pid: number): number {
   }
 }
 
-/** Open descriptors of a process. */
-export function descriptors(pid: number): number {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).length;
-  } catch {
-    return 0;
+/** Open descriptors of a process, and what each is. */
+export function descriptors(pid: number): Map<string, string> {
+  const dir = `/proc/${pid}/fd`;
+  const found = new Map<string, string>();
+  for (const name of existsSync(dir) ? readdirSync(dir) : []) {
+    try {
+      found.set(name, readlinkSync(`${dir}/${name}`));
+    } catch {
+      // Closed meanwhile.
+    }
   }
+  return found;
 }
 
-/** Between looks at a daemon that lets go of what has ended. */
+/** So long may a daemon take to let go of what has ended. */
 const SETTLE_MS = 10_000;
+
+/** Memory of so many processes that have ended may be held: until the garbage collector comes by. */
+const LAST_PROCESSES = 8;
 
 /** Notes what the daemon has now; what the result is called for at the end counts as leaked what is more by then. */
 export function ledger({ daemon }: Place, figures: Figures): () => Promise<void> {
   const before = descriptors(daemon);
   figures.rss[0] ||= resident(daemon);
+  const excess = (): { count: number; more: string[] } => {
+    const now = descriptors(daemon);
+    const more = [...now].filter(([name]) => !before.has(name)).map(([, target]) => target);
+    const memories = more.filter((target) => /^\/proc\/\d+\/mem$/.test(target)).length;
+    return { count: now.size - before.size - Math.min(memories, LAST_PROCESSES), more };
+  };
   return async () => {
-    await until(() => descriptors(daemon) <= before, SETTLE_MS);
-    const leaked = descriptors(daemon) - before;
-    if (leaked > 0) {
-      figures.leaked += leaked;
-      figures.wrong.push(`the daemon holds ${leaked} more descriptors than before`);
+    await until(() => excess().count <= 0, SETTLE_MS);
+    const { count, more } = excess();
+    if (count > 0) {
+      figures.leaked += count;
+      figures.wrong.push(
+        `the daemon holds ${count} descriptors more, such as ${more.slice(0, 3).join(', ')}`,
+      );
     }
     figures.rss[1] = resident(daemon);
   };

@@ -172,7 +172,7 @@ int main(int argc, char **argv)
 							 : _IO(VFIO_TYPE, 0x80 + below(22));
 		int fd, result;
 
-		if (fds[CONTAINER] < 0 || below(5000) == 0)
+		if (fds[CONTAINER] < 0 || below(500) == 0)
 			reopen();
 		fd = fds[below(KINDS)];
 		if (fd < 0)

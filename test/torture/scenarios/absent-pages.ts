@@ -5,8 +5,7 @@
  * @module
  */
 
-import { beside } from '../beside.js';
-import type { Client } from '../client.js';
+import { beside, warmUp } from '../beside.js';
 import { makeDevice, VGPU } from '../devices.js';
 import { MountPlace } from '../mount-place.js';
 import { ownFuse } from '../own-fuse.js';
@@ -23,15 +22,10 @@ const scenario: Scenario = {
         const place = await MountPlace.make(context, { dev: true });
         const node = await makeDevice(place, VGPU, 1);
         const attribute = `${place.sys}/class/mdev_bus/mtty/uevent`;
-        const start = (page: string): Promise<Client> =>
-          place.start([program, place.dev, node, use, page, attribute, ...ownFuse(context)]);
-        // What the daemon opens the first time is no leak.
-        const first = await start('present');
-        await first.says('returned ok');
-        first.kill();
-        await first.ended();
+        await warmUp(context, place, node);
         const settle = ledger(place, figures);
-        const culprit = await start(kind);
+        const words = [place.dev, node, use, kind, attribute, ...ownFuse(context)];
+        const culprit = await place.start([program, ...words]);
         if (await beside(context, place, figures, { culprit, what: `${use} in a page of ${kind}` }))
           await settle();
         await place.end();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Client } from '../client.js';
 import { makeDevice, MTTY, removeDevice, uuidOf, VGPU } from '../devices.js';
 import { checkLog, ledger } from '../place.js';
 import { RunPlace } from '../run-place.js';
@@ -22,7 +23,7 @@ const scenario: Scenario = {
     const nodes = [await makeDevice(place, MTTY, 1), await makeDevice(place, VGPU, 2)];
     const [calls, rounds] = context.brief ? [CALLS.brief, ROUNDS.brief] : [CALLS.long, ROUNDS.long];
     const noise = async (count: number, round: number): Promise<boolean[]> => {
-      const clients = [];
+      const clients: Client[] = [];
       for (const [i, node] of nodes.entries()) {
         const words = [place.sys, place.dev, uuidOf(i + 1), node, count, context.seed * 100 + round * 10 + i];
         clients.push(await place.start([program, ...words.map(String)], { as: `noise on ${node}` }));
