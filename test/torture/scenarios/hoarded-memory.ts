@@ -1,0 +1,59 @@
+/**
+ * A user who may use one device has the daemon hold what can be held: address spaces, iommufds, mappings, open files; and
+ * root has a file of uevents that nobody reads. Right: the daemon's memory stays within bounds, another client is served
+ * meanwhile, and what was held is let go of with the process.
+ * @module
+ */
+
+import { chownSync } from 'node:fs';
+import { serveNeighbour } from '../beside.js';
+import { makeDevice, VGPU } from '../devices.js';
+import { MountPlace } from '../mount-place.js';
+import { checkLog, ledger, resident } from '../place.js';
+import type { Scenario } from '../scenario.js';
+import { OTHER } from '../spoof.js';
+
+const WAYS = ['ioases', 'iommufds', 'mappings', 'files', 'uevents'];
+const MOST = { brief: 5000, long: 2_000_000 };
+const ROUNDS = { brief: 5, long: 100 };
+/** What one user may have the daemon hold, and what a garbage collector has not looked at yet. */
+const BOUND_KB = 512 * 1024;
+/** For as many as wanted; each is at least one call. */
+const PATIENCE_MS = { brief: 60_000, long: 400_000 };
+
+const scenario: Scenario = {
+  name: 'what a user has the daemon hold is bounded, and goes with its processes',
+  limit: 2_400_000,
+  async run(context, figures) {
+    const { brief, programs, scope } = context;
+    const size = brief ? 'brief' : 'long';
+    const place = await MountPlace.make(context, { dev: true });
+    const node = await makeDevice(place, VGPU, 1);
+    for (const name of ['iommu', node]) chownSync(`${place.dev}/${name}`, OTHER, OTHER);
+    const program = await programs.path('hoard');
+    const settle = ledger(place, figures);
+    for (const way of WAYS) {
+      const before = resident(place.daemon);
+      const user = way === 'uevents' ? {} : { user: OTHER };
+      const words = [way, place.sys, place.dev, MOST[size]].map(String);
+      const client = await place.start([program, ...words], { ...user, as: `hoard of ${way}` });
+      scope.defer(() => client.kill());
+      await client.says('holds', PATIENCE_MS[size]);
+      const grown = resident(place.daemon) - before;
+      figures.notes.push(`${way}: ${client.said.join()}; ${Math.round(grown / 1024)} MB more`);
+      if (grown > BOUND_KB) figures.wrong.push(`${way} take ${Math.round(grown / 1024)} MB of the daemon`);
+      const served = await serveNeighbour(context, place, figures, ROUNDS[size], `of a hoard of ${way}`);
+      figures.operations += Number(/holds (\d+)/.exec(client.output)?.[1] ?? 0);
+      client.kill();
+      figures.kills++;
+      if ((await client.ended()) === undefined || !served) {
+        figures.wrong.push(`a hoard of ${way} does not end`);
+        return;
+      }
+    }
+    await settle();
+    checkLog(place, figures);
+  },
+};
+
+export default scenario;
