@@ -20,11 +20,26 @@ export function killClients(): void {
   for (const client of running) client.kill();
 }
 
-/** Waits until a condition holds. @returns milliseconds that it took; undefined when the time is over */
+/** A scenario has taken longer than it may. */
+export class TooLong extends Error {}
+
+let deadline = Number.POSITIVE_INFINITY;
+
+/** From now on waits end so many milliseconds later at the latest, with {@link TooLong}. */
+export function limitWaits(ms: number): void {
+  deadline = performance.now() + ms;
+}
+
+/**
+ * Waits until a condition holds.
+ * @returns milliseconds that it took; undefined when the time is over
+ * @throws TooLong, Interrupted
+ */
 export async function until(holds: () => boolean, limit = PATIENCE_MS): Promise<number | undefined> {
   const start = performance.now();
   for (;;) {
     if (holds()) return performance.now() - start;
+    if (performance.now() > deadline) throw new TooLong('it goes on for too long');
     if (performance.now() - start > limit) return undefined;
     await pause(STEP_MS);
   }

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Interrupted } from '../bench/child.js';
 import { Scope } from '../bench/scope.js';
 import { noMounts } from '../mount/mounted.js';
+import { limitWaits, TooLong } from './client.js';
 import { lackingTools, Programs } from './programs.js';
 import { type Figures, noFigures, type Scenario } from './scenario.js';
 import { scratchFolder } from './scratch.js';
@@ -42,28 +43,22 @@ export interface Run {
 }
 
 /** Longer than any scenario needs, besides the time that it is given. */
-const LIMIT_MS = 240_000;
+const LIMIT_MS = { brief: 100_000, long: 240_000 };
 
 /** @throws Interrupted */
 export async function perform(scenario: Scenario, { brief, seconds, seed }: Run): Promise<Outcome> {
   const figures = noFigures();
   const start = performance.now();
-  const limit = (scenario.limit ?? LIMIT_MS) + seconds * 1000;
+  limitWaits((brief ? LIMIT_MS.brief : (scenario.limit ?? LIMIT_MS.long)) + seconds * 1000);
   await Scope.with(async (scope) => {
     const programs = new Programs(scratchFolder(scope));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        figures.hung++;
-        figures.wrong.push(`it goes on after ${limit / 1000} s`);
-        resolve();
-      }, limit);
-    });
-    const running = scenario.run({ scope, programs, brief, seconds, seed }, figures).catch((error: Error) => {
+    try {
+      await scenario.run({ scope, programs, brief, seconds, seed }, figures);
+    } catch (error) {
       if (error instanceof Interrupted) throw error;
-      figures.wrong.push(error.message);
-    });
-    await Promise.race([running, late]).finally(() => clearTimeout(timer));
+      if (error instanceof TooLong) figures.hung++;
+      figures.wrong.push((error as Error).message);
+    }
   });
   return { figures, seconds: (performance.now() - start) / 1000 };
 }

@@ -4,7 +4,7 @@
  *   hoard HOW SYS DEV MOST
  *
  * HOW: ioases (address spaces of an iommufd), iommufds, mappings (of one page at ever more IOVAs), files (open
- * attributes), uevents (a file of events that nobody reads, while there are ever more).
+ * attributes), uevents (a file of events that nobody reads, while there are ever more), rules (of fault injection).
  *
  * Right: there is an end to it, either MOST or an errno, others are served, and the daemon stays small.
  */
@@ -77,12 +77,21 @@ static int uevents(unsigned long count)
 	return put(path, "change");
 }
 
+static int rules(unsigned long count)
+{
+	char path[PATH_ROOM], rule[100];
+
+	snprintf(path, sizeof(path), "%s/kernel/debug/mdevfs/fail", sys);
+	snprintf(rule, sizeof(rule), "op=read path=nothing-%lu errno=EPERM times=1", count);
+	return put(path, rule);
+}
+
 static const struct {
 	const char *name;
 	int (*once)(unsigned long count);
 } ways[] = {
 	{ "ioases", ioases },	  { "iommufds", iommufds }, { "mappings", mappings },
-	{ "files", files },	  { "uevents", uevents },
+	{ "files", files },	  { "uevents", uevents },	    { "rules", rules },
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 

@@ -1,7 +1,7 @@
 /**
  * A user who may use one device has the daemon hold what can be held: address spaces, iommufds, mappings, open files; and
  * root has a file of uevents that nobody reads. Right: the daemon's memory stays within bounds, another client is served
- * meanwhile, and what was held is let go of with the process.
+ * meanwhile, and what was held is let go of with the process. Rules of fault injection are not for that user at all.
  * @module
  */
 
@@ -13,7 +13,7 @@ import { checkLog, ledger, resident } from '../place.js';
 import type { Scenario } from '../scenario.js';
 import { OTHER } from '../spoof.js';
 
-const WAYS = ['ioases', 'iommufds', 'mappings', 'files', 'uevents'];
+const WAYS = ['ioases', 'iommufds', 'mappings', 'files', 'uevents', 'rules'];
 const MOST = { brief: 5000, long: 2_000_000 };
 const ROUNDS = { brief: 5, long: 100 };
 /** What one user may have the daemon hold, and what a garbage collector has not looked at yet. */
@@ -42,6 +42,8 @@ const scenario: Scenario = {
       const grown = resident(place.daemon) - before;
       figures.notes.push(`${way}: ${client.said.join()}; ${Math.round(grown / 1024)} MB more`);
       if (grown > BOUND_KB) figures.wrong.push(`${way} take ${Math.round(grown / 1024)} MB of the daemon`);
+      if (way === 'rules' && !client.said.includes('holds 0, EACCES'))
+        figures.wrong.push(`a user has rules of fault injection: ${client.said.join()}`);
       const served = await serveNeighbour(context, place, figures, ROUNDS[size], `of a hoard of ${way}`);
       figures.operations += Number(/holds (\d+)/.exec(client.output)?.[1] ?? 0);
       client.kill();
