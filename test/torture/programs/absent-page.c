@@ -1,9 +1,11 @@
 /*
- * Absent page: a client hands over memory whose page nobody brings, as the argument of an ioctl or for DMA.
+ * Absent page: a client hands over memory whose page nobody brings, as the argument of an ioctl, as that of one that
+ * seccomp holds, or for DMA.
  *
- *   absent-page DEV NODE argument|dma present|userfaultfd|mount|fuse ATTRIBUTE FUSE DIR
+ *   absent-page DEV NODE argument|held|dma present|userfaultfd|mount|fuse ATTRIBUTE FUSE DIR
  *
- * The page belongs to a userfaultfd that nobody serves, to a mapped ATTRIBUTE of the daemon's own mount, or to a file
+ * NODE is that of a device; for `held` that of a group, which is asked for a descriptor of the device that is named in the
+ * page. The page belongs to a userfaultfd that nobody serves, to a mapped ATTRIBUTE of the daemon's own mount, or to a file
  * of a FUSE of the client's own, mounted at DIR, that does not answer READ; or, for comparison, it is present.
  *
  * Right: the client waits or gets an errno; nobody else waits. When it is killed, it ends.
@@ -51,6 +53,15 @@ static void *absent(char **argv)
 	return page;
 }
 
+static int with_container(const char *dev, const char *node)
+{
+	int container = open_in(dev, "vfio/vfio"), group = open_in(dev, node);
+
+	if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) || ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		fail("container");
+	return group;
+}
+
 int main(int argc, char **argv)
 {
 	struct vfio_device_info *info;
@@ -60,7 +71,10 @@ int main(int argc, char **argv)
 
 	if (argc != 8)
 		return 2;
-	opened = open_by_node(argv[1], argv[2]);
+	if (!strcmp(argv[3], "held"))
+		opened.device = with_container(argv[1], argv[2]);
+	else
+		opened = open_by_node(argv[1], argv[2]);
 	page = absent(argv);
 	info = page;
 	if (!strcmp(argv[4], "present"))
@@ -68,6 +82,8 @@ int main(int argc, char **argv)
 	says("asks");
 	if (!strcmp(argv[3], "argument"))
 		error = ioctl(opened.device, VFIO_DEVICE_GET_INFO, page) ? errno : 0;
+	else if (!strcmp(argv[3], "held"))
+		error = ioctl(opened.device, VFIO_GROUP_GET_DEVICE_FD, page) < 0 ? errno : 0;
 	else {
 		error = map_in(opened.iommufd, opened.ioas, page, PAGE, 0) ? errno : 0;
 		if (!error)

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { beside, warmUp } from '../beside.js';
+import { besideTwice, warmUp } from '../beside.js';
+import type { Client } from '../client.js';
 import { makeDevice, VGPU } from '../devices.js';
 import { MountPlace } from '../mount-place.js';
 import { ownFuse } from '../own-fuse.js';
-import { ledger } from '../place.js';
 import type { Scenario } from '../scenario.js';
 
 const scenario: Scenario = {
@@ -22,12 +22,10 @@ const scenario: Scenario = {
         const place = await MountPlace.make(context, { dev: true });
         const node = await makeDevice(place, VGPU, 1);
         const attribute = `${place.sys}/class/mdev_bus/mtty/uevent`;
+        const words = [place.dev, node, use, kind, attribute];
+        const start = (): Promise<Client> => place.start([program, ...words, ...ownFuse(context)]);
         await warmUp(context, place, node);
-        const settle = ledger(place, figures);
-        const words = [place.dev, node, use, kind, attribute, ...ownFuse(context)];
-        const culprit = await place.start([program, ...words]);
-        if (await beside(context, place, figures, { culprit, what: `${use} in a page of ${kind}` }))
-          await settle();
+        await besideTwice(context, place, figures, { start, what: `${use} in a page of ${kind}` });
         await place.end();
       }
   },

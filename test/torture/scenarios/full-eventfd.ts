@@ -4,10 +4,10 @@
  * @module
  */
 
-import { beside } from '../beside.js';
+import { besideTwice } from '../beside.js';
+import type { Client } from '../client.js';
 import { MTTY, makeDevice } from '../devices.js';
 import { MountPlace } from '../mount-place.js';
-import { ledger } from '../place.js';
 import type { Scenario } from '../scenario.js';
 
 const scenario: Scenario = {
@@ -15,10 +15,9 @@ const scenario: Scenario = {
   async run(context, figures) {
     const place = await MountPlace.make(context, { dev: true });
     const node = await makeDevice(place, MTTY, 1);
-    const settle = ledger(place, figures);
-    const culprit = await place.start([await context.programs.path('full-eventfd'), place.dev, node]);
-    const served = await beside(context, place, figures, { culprit, what: 'a full eventfd', returns: true });
-    if (served) await settle();
+    const program = await context.programs.path('full-eventfd');
+    const start = (): Promise<Client> => place.start([program, place.dev, node]);
+    await besideTwice(context, place, figures, { start, what: 'a full eventfd', returns: true });
   },
 };
 

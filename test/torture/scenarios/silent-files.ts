@@ -4,7 +4,8 @@
  * @module
  */
 
-import { beside } from '../beside.js';
+import { besideTwice } from '../beside.js';
+import type { Client } from '../client.js';
 import { makeDevice, removeDevice, VGPU } from '../devices.js';
 import { groupNode } from '../groups.js';
 import { ownFuse } from '../own-fuse.js';
@@ -18,18 +19,16 @@ const scenario: Scenario = {
     let place: RunPlace | undefined;
     for (const request of ['feature', 'bind', 'container', 'eventfd'])
       for (const silent of ['getattr', 'flush', 'release']) {
-        place ??= await RunPlace.make(context);
-        const node = await makeDevice(place, VGPU, 1);
-        const words = [place.dev, node, await groupNode(place, 1), request, silent, ...ownFuse(context)];
-        const culprit = await place.start([program, ...words]);
+        const inside = place ?? (await RunPlace.make(context));
+        const node = await makeDevice(inside, VGPU, 1);
+        const words = [inside.dev, node, await groupNode(inside, 1), request, silent];
+        const start = (): Promise<Client> => inside.start([program, ...words, ...ownFuse(context)]);
         const what = `${request} of a file without ${silent.toUpperCase()}`;
-        const served = await beside(context, place, figures, { culprit, what });
-        // One that is stuck says nothing of the next.
-        if (served) await removeDevice(place, 1);
-        else {
-          await place.end();
-          place = undefined;
-        }
+        const served = await besideTwice(context, inside, figures, { start, what });
+        if (served) await removeDevice(inside, 1);
+        // A daemon that is stuck says nothing of the next.
+        else await inside.end();
+        place = served ? inside : undefined;
       }
   },
 };
