@@ -46,6 +46,8 @@ static struct shared {
 	struct slot slots[SLOTS];
 	atomic_ulong count[OPERATIONS], over[4], stale;
 	struct longest longest;
+	/* How often each client was stopped and continued; who is stopped waits for that. */
+	atomic_uint stops[MOST_CLIENTS];
 	atomic_int stop;
 } *shared;
 
@@ -54,6 +56,8 @@ static uint64_t dice;
 /* schedstat of this process, of the daemon's first thread, and of its others. */
 static int queues[MOST_THREADS + 1], queue_count;
 static unsigned long before[MOST_THREADS + 1];
+/* Of this client: its place among them, and how often it was stopped before the call. */
+static unsigned place, stops;
 
 static unsigned below(unsigned n)
 {
@@ -97,6 +101,7 @@ static double begin(void)
 {
 	for (int i = 0; i < queue_count; i++)
 		before[i] = queued(queues[i]);
+	stops = shared->stops[place];
 	return now();
 }
 
@@ -105,6 +110,8 @@ static void end(enum operation operation, double since)
 	unsigned long us = (now() - since) * 1e6, most = shared->longest.us, other = 0, each;
 
 	shared->count[operation]++;
+	if (shared->stops[place] != stops)
+		return;
 	if (us >= 100000)
 		shared->over[us >= 1000000 ? 3 : us >= 500000 ? 2 : us >= 250000 ? 1 : 0]++;
 	while (us > most)
@@ -305,13 +312,14 @@ static void look(int number)
 		stale(names[operation], number, state, found);
 }
 
-static pid_t client(int me, const char *daemon, unsigned long seed)
+static pid_t client(int me, unsigned where, const char *daemon, unsigned long seed)
 {
 	pid_t parent = getpid(), child = fork();
 
 	if (child != 0)
 		return child;
 	dice = seed_of(seed + me);
+	place = where;
 	watch_queues(daemon);
 	while (!shared->stop && getppid() == parent) {
 		if (below(6) == 0)
@@ -351,14 +359,16 @@ int main(int argc, char **argv)
 	dice = seed_of(seed);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (int i = 0; i < clients; i++)
-		pids[i] = client(ids[i] = next++, argv[2], seed);
+		pids[i] = client(ids[i] = next++, i, argv[2], seed);
 	for (start = killed = now(); now() < start + seconds && kill(daemon, 0) == 0; usleep(20000))
 		for (; now() > killed + pause; killed += pause) {
 			which = below(clients);
 			if (below(STOPS) == 0) {
+				shared->stops[which]++;
 				kill(pids[which], SIGSTOP);
 				usleep(below(50000));
 				kill(pids[which], SIGCONT);
+				shared->stops[which]++;
 				continue;
 			}
 			kill(pids[which], SIGKILL);
@@ -370,7 +380,7 @@ int main(int argc, char **argv)
 					shared->slots[i].state = UNKNOWN;
 					shared->slots[i].owner = 0;
 				}
-			pids[which] = client(ids[which] = next++, argv[2], seed);
+			pids[which] = client(ids[which] = next++, which, argv[2], seed);
 		}
 	if (kill(daemon, 0) != 0)
 		wrong("the daemon has ended");
