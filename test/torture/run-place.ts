@@ -50,7 +50,7 @@ export class RunPlace implements Place {
     await until(() => child.exitCode !== null || readFileSync(join(folder, 'shell'), 'utf8').includes('up'));
     for (const pid of familyOf(child.pid!)) {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
-      if (command[2] === 'serve-run') found.daemon = pid;
+      if (command[0]?.endsWith('node') && command.includes('serve-run')) found.daemon ||= pid;
       else if (command[0] === 'sh' && command.length === 2) found.shell = pid;
     }
     if (!found.daemon || !found.shell)
