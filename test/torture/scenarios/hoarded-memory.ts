@@ -1,12 +1,14 @@
 /**
- * A user who may use one device has the daemon hold what can be held: address spaces, iommufds, mappings, open files; and
- * root has a file of uevents that nobody reads. Right: the daemon's memory stays within bounds, another client is served
- * meanwhile, and what was held is let go of with the process. Rules of fault injection are not for that user at all.
+ * A user who may use one device has the daemon hold what can be held, by four processes: address spaces, iommufds,
+ * mappings, open files; and root has a file of uevents that nobody reads. Right: the daemon's memory stays within bounds,
+ * another client is served meanwhile, and what was held is let go of with the processes. Rules of fault injection are not
+ * for that user at all.
  * @module
  */
 
 import { chownSync } from 'node:fs';
 import { serveNeighbour } from '../beside.js';
+import type { Client } from '../client.js';
 import { makeDevice, VGPU } from '../devices.js';
 import { MountPlace } from '../mount-place.js';
 import { checkLog, ledger, resident } from '../place.js';
@@ -14,7 +16,9 @@ import type { Scenario } from '../scenario.js';
 import { OTHER } from '../spoof.js';
 
 const WAYS = ['ioases', 'iommufds', 'mappings', 'files', 'uevents', 'rules'];
-const MOST = { brief: 5000, long: 300_000 };
+const PROCESSES = 4;
+/** Of each process. */
+const MOST = { brief: 3000, long: 300_000 };
 const ROUNDS = { brief: 5, long: 100 };
 /** What one user may have the daemon hold, and what a garbage collector has not looked at yet. */
 const BOUND_KB = 512 * 1024;
@@ -36,22 +40,31 @@ const scenario: Scenario = {
       const before = resident(place.daemon);
       const user = way === 'uevents' ? {} : { user: OTHER };
       const words = [way, place.sys, place.dev, MOST[size]].map(String);
-      const client = await place.start([program, ...words], { ...user, as: `hoard of ${way}` });
-      scope.defer(() => client.kill());
-      await client.says('holds', PATIENCE_MS[size]);
+      const clients: Client[] = [];
+      for (let n = 0; n < (way === 'uevents' ? 1 : PROCESSES); n++)
+        clients.push(await place.start([program, ...words], { ...user, as: `hoard of ${way}` }));
+      scope.defer(() => {
+        for (const client of clients) client.kill();
+      });
+      for (const client of clients) await client.says('holds', PATIENCE_MS[size]);
       const grown = resident(place.daemon) - before;
-      figures.notes.push(`${way}: ${client.said.join()}; ${Math.round(grown / 1024)} MB more`);
+      const held = clients.map(({ said }) => said.join());
+      figures.notes.push(`${way}: ${held.join('; ')}; ${Math.round(grown / 1024)} MB more`);
       if (grown > BOUND_KB) figures.wrong.push(`${way} take ${Math.round(grown / 1024)} MB of the daemon`);
-      if (way === 'rules' && !client.said.includes('holds 0, EACCES'))
-        figures.wrong.push(`a user has rules of fault injection: ${client.said.join()}`);
+      if (way === 'rules' && held.some((one) => one !== 'holds 0, EACCES'))
+        figures.wrong.push(`a user has rules of fault injection: ${held.join('; ')}`);
       const served = await serveNeighbour(context, place, figures, ROUNDS[size], `of a hoard of ${way}`);
-      figures.operations += Number(/holds (\d+)/.exec(client.output)?.[1] ?? 0);
-      client.kill();
-      figures.kills++;
-      if ((await client.ended()) === undefined || !served) {
-        figures.wrong.push(`a hoard of ${way} does not end`);
-        return;
+      for (const client of clients) {
+        figures.operations += Number(/holds (\d+)/.exec(client.output)?.[1] ?? 0);
+        client.kill();
+        figures.kills++;
       }
+      for (const client of clients)
+        if ((await client.ended()) === undefined) {
+          figures.hung++;
+          figures.wrong.push(`a hoard of ${way} does not end`);
+        }
+      if (!served) return;
     }
     await settle();
     checkLog(place, figures);
