@@ -54,6 +54,14 @@ const LOOKS = 30;
 /** Milliseconds. When it takes longer than that, others need the processor, and what else there is to do has waited. */
 const LONGEST_LOOK = 0.1;
 
+/**
+ * Milliseconds. Whoever had the processor for that long in between computes, and is no client of ours. To the scheduler a
+ * yield is a turn that was given away: among such programs, one who yields often waits for many of their turns when a
+ * request comes. So nothing is yielded for a while.
+ */
+const FOREIGN_TURN = 1;
+const NO_LOOKS = 1000;
+
 /** Room for the longest request, a SETXATTR with a value of 64 KiB. */
 const BUFFER_SIZE = Math.max(FUSE_MIN_READ_BUFFER, 128 * 1024);
 
@@ -120,6 +128,8 @@ class PipeDevice implements FuseDevice {
   /** For {@link catchUp}, while another device's request is being handled. */
   #late: Views | undefined;
   #closed = false;
+  /** From when on the processor is yielded again. */
+  #looksAgain = 0;
 
   constructor(fd: number, release: () => Promise<void>, calls?: DirectCalls) {
     this.#fd = fd;
@@ -184,12 +194,17 @@ class PipeDevice implements FuseDevice {
   #look({ read, yield: yieldCpu }: DirectCalls, buffer: Buffer): number {
     let size = read(this.#fd, buffer, BUFFER_SIZE);
     if (size >= 0) return size;
-    const end = performance.now() + LONGEST_LOOK;
-    for (let looks = 1; size < 0 && looks < LOOKS && performance.now() < end; looks++) {
+    const start = performance.now();
+    if (start < this.#looksAgain) return size;
+    const end = start + LONGEST_LOOK;
+    let now = start;
+    for (let looks = 1; size < 0 && looks < LOOKS && now < end; looks++) {
       // A client on the same processor can only ask when it runs.
       yieldCpu();
+      now = performance.now();
       size = read(this.#fd, buffer, BUFFER_SIZE);
     }
+    if (now - start > FOREIGN_TURN) this.#looksAgain = now + NO_LOOKS;
     return size;
   }
 
