@@ -12,6 +12,7 @@ import { uncachedView } from '../fuse/char-ops.js';
 import { Session } from '../fuse/session.js';
 import type { Log } from '../fuse/transport.js';
 import type { Machine } from '../machine/machine.js';
+import { connections } from './aborter.js';
 import { DeviceFiles } from './device-files.js';
 import { mountFuse, umountAnyway } from './mount.js';
 import { mountAt } from './mountinfo.js';
@@ -51,8 +52,10 @@ export async function serveDevices(
   const device = openDevice(fd, bestLoop(), async () => {}, native.direct);
   const root = machine.core.devtmpfs.root;
   const session = new Session(root, device, nothingToTell, log, undefined, uncachedView, files);
-  const done = session.serve();
+  const minor = dir === undefined ? undefined : mountAt(dir)?.minor;
+  const done = session.serve().finally(() => minor !== undefined && connections.remove(minor));
   await session.greeted;
+  if (minor !== undefined) await connections.add(minor, log);
   const noMappings = mapRegions(machine, files, native, fd);
   return {
     files,

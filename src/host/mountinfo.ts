@@ -11,6 +11,8 @@ export interface MountEntry {
   /** For example `ext4`, `fuse.mdevfs`. */
   type: string;
   source: string;
+  /** Minor number of its device; of a FUSE mount, the number of its connection. */
+  minor: number;
 }
 
 const unescaped = (text: string): string =>
@@ -22,7 +24,13 @@ export function parseMountinfo(text: string): MountEntry[] {
     const [before, after] = line.split(' - ');
     if (!before || !after) continue;
     const [type, source] = after.split(' ');
-    entries.push({ dir: unescaped(before.split(' ')[4]!), type: type!, source: unescaped(source ?? '') });
+    const [, , device, , dir] = before.split(' ');
+    entries.push({
+      dir: unescaped(dir!),
+      type: type!,
+      source: unescaped(source ?? ''),
+      minor: Number(device!.split(':')[1]),
+    });
   }
   return entries;
 }
