@@ -56,13 +56,16 @@ export class BackingMount implements BackingRegistry {
     this.#close = calls.bind('int close(int fd)');
     this.#ioctl = calls.bind('int ioctl(int fd, unsigned long request, void *argument)');
     this.fd = openSync('/dev/fuse', flags);
+    let mount: number | undefined;
     try {
-      this.#mount = this.#makeMount();
-      this.minor = this.#minorOf(this.#mount);
+      mount = this.#makeMount();
+      this.minor = this.#minorOf(mount);
     } catch (error) {
       closeSync(this.fd);
+      if (mount !== undefined) closeSync(mount);
       throw error;
     }
+    this.#mount = mount;
     this.#opener = new FileOpener(calls, { dir: this.#mount });
   }
 
@@ -94,7 +97,7 @@ export class BackingMount implements BackingRegistry {
   /** By statx(2), which can be told not to ask whoever serves the mount: this very thread. */
   #minorOf(fd: number): number {
     const statx = this.#calls.bind(
-      'int statx(int dir, const char *path, int flags, unsigned mask, void *to)',
+      'int statx(int dir, const char *path, int flags, unsigned int mask, void *to)',
     );
     const to = Buffer.alloc(STATX_SIZE);
     this.#calls.checked('statx', statx(fd, '', AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, to));
