@@ -127,5 +127,5 @@ cd /proc/self || {
 cd /
 umount -n -i -f ${mounts.join('\numount -n -i -f ')}
 `)}
-exec nsenter --target "$pid" --mount ${user ? '--user --preserve-credentials ' : ''}-- sh -c 'eval "$script"' mdevfs-aborter "$server"
+exec nsenter --target "$pid" --mount ${user ? '--user --preserve-credentials ' : ''}-- sh -c 'eval "$script"' mdevfs-aborter "$server" "$1"
 `;

@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { killDaemon, mdevfs, mountpoint, plain, run, statusOf } from './command.js';
-import { MountedSample, noMounts, scratchDir, until } from './mounted.js';
+import { killDaemon, main, mdevfs, mountpoint, plain, run, statusOf } from './command.js';
+import { MountedSample, noMounts, noNamespaces, scratchDir, until } from './mounted.js';
 
 const skip = noMounts() ?? false;
 const clientsFile = fileURLToPath(new URL('./stuck-clients.js', import.meta.url));
@@ -112,6 +113,23 @@ t.test('who ends them sees others come', { skip }, async (t) => {
   }
   await killDaemon(dir);
   await until('nobody is left', () => watchers(pid).length === 0);
+});
+
+t.test('nobody is left of a run', { skip: skip || (noNamespaces() ?? false) }, async (t) => {
+  for (const kill of [false, true]) {
+    const words = [main, 'run', '--', 'sh', '-c', 'echo up; read -r x'];
+    const child = spawn('env', [...plain, process.execPath, ...words], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    await once(child.stdout, 'data');
+    t.equal(watchers(child.pid!).length, 1);
+    if (kill) child.kill('SIGKILL');
+    else child.stdin.end('\n');
+    await ended;
+    const what = kill ? 'after SIGKILL' : 'at its end';
+    await until(`nobody is left ${what}`, () => watchers(child.pid!).length === 0);
+  }
 });
 
 t.test('without setpriv(1) there is a line in the log', { skip }, async (t) => {
