@@ -70,7 +70,7 @@ export async function holdLifeline(fifo: string): Promise<void> {
 export function startAborter(script: string): ChildProcess {
   const shell = ['-c', bootScript, 'mdevfs-aborter', String(process.pid)];
   const child = start('/bin/sh', shell, ['pipe', 'pipe', 'ignore', 'pipe']);
-  (child.stdio[3] as Socket).on('error', () => {}).end(script);
+  (child.stdio[3] as Socket | undefined)?.on('error', () => {}).end(script);
   return child;
 }
 
@@ -98,7 +98,7 @@ class Connections {
     this.#log = log;
     this.#minors.add(minor);
     if (this.#pair) this.#tell('+', minor);
-    else this.#start();
+    else if (this.#failures < ATTEMPTS) this.#start();
     return new Promise((resolve) => {
       if (this.#pair) this.#waiting.push(resolve);
       else resolve();
@@ -113,7 +113,7 @@ class Connections {
     const { lifeline } = this.#pair ?? {};
     this.#pair = undefined;
     this.#failures = 0;
-    lifeline?.stdin!.end();
+    lifeline?.stdin?.end();
     this.#release();
   }
 
@@ -122,14 +122,18 @@ class Connections {
   }
 
   #start(): void {
-    if (this.#failures >= ATTEMPTS) return;
     const aborter = startAborter(aborterScript);
+    // Without a process there is no pipe to it either.
+    if (aborter.pid === undefined) {
+      this.#giveUp();
+      return;
+    }
     const lifeline = startLifeline(lifelineScript, [], aborter.stdin as Socket);
     aborter.stdin!.destroy();
     const pair = { aborter, lifeline, started: performance.now() };
     this.#pair = pair;
     for (const child of [aborter, lifeline])
-      child.once(child.pid ? 'exit' : 'error', () => this.#ended(pair));
+      child.once(child.pid === undefined ? 'error' : 'exit', () => this.#ended(pair));
     aborter.stdout!.on('data', (data: Buffer) => {
       for (const resolve of this.#waiting.splice(0, data.length)) resolve();
     });
@@ -143,8 +147,12 @@ class Connections {
     pair.aborter.kill('SIGKILL');
     pair.lifeline.kill('SIGKILL');
     this.#failures = performance.now() - pair.started < UP_MS ? this.#failures + 1 : 0;
-    this.#start();
-    if (this.#pair) return;
+    if (this.#failures < ATTEMPTS) this.#start();
+    else this.#giveUp();
+  }
+
+  #giveUp(): void {
+    this.#failures = ATTEMPTS;
     this.#log(
       'mdevfs: setpriv --pdeathsig of util-linux does not work here: when this process is killed, clients may wait until mdevfs umount',
     );

@@ -89,7 +89,7 @@ export async function runInNamespace(
     else if (what === 'server') server = words[0];
     else if (what === 'pid') {
       pid = Number(words[0]);
-      aborter.stdin!.end(`${child.pid} ${server}\n`);
+      aborter.stdin?.end(`${child.pid} ${server}\n`);
     } else if (what === 'daemon') {
       daemonEnd = Number(words[0]);
       if (pid !== undefined) died(daemonEnd);

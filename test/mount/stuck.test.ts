@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { lifelineScript } from '../../src/host/aborter-script.js';
 import { killDaemon, main, mdevfs, mountpoint, plain, run, statusOf } from './command.js';
 import { MountedSample, noMounts, noNamespaces, scratchDir, until } from './mounted.js';
 
@@ -113,6 +114,14 @@ t.test('who ends them sees others come', { skip }, async (t) => {
   }
   await killDaemon(dir);
   await until('nobody is left', () => watchers(pid).length === 0);
+});
+
+t.test('a lifeline whose starter has died before ends by itself', { skip }, async (t) => {
+  // Its parent is this process, not the one that it is told.
+  const child = spawn('sh', ['-c', lifelineScript, 'mdevfs-lifeline', '1'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  t.same(await once(child, 'exit'), [1, null]);
 });
 
 t.test('nobody is left of a run', { skip: skip || (noNamespaces() ?? false) }, async (t) => {
