@@ -22,22 +22,22 @@ const readState = (dir: string): string =>
   `state=; { while read -r key value rest; do [ "$key" = State: ] && state=$value; done <${dir}/status; } 2>/dev/null`;
 
 /**
- * Goes on when the process of the working directory is dead and a thread of it is not; ends when it is gone. While it lives,
+ * Goes on when the process of the working directory is dead, and sets `stuck` when a thread of it is not. While it lives,
  * somebody has ended the lifeline first, and it is looked at now and then.
  */
-const awaitStuck = `
+const awaitEnd = `
 looks=0
 while :; do
   ${readState('.')}
   case $state in
-    "") exit ;;
-    Z | X) break ;;
+    "" | Z | X) break ;;
   esac
   looks=$((looks + 1))
   [ $looks -lt 20 ] && sleep 0.1 || sleep 1
 done
 set -- task/*
-[ $# -gt 1 ] || exit
+stuck=
+[ $# -gt 1 ] && stuck=yes
 cd /
 `;
 
@@ -64,27 +64,40 @@ export const runLifelineScript = `${unlessOrphan}
 exec cat 7<>"$2" >/dev/null
 `;
 
-/**
- * Aborts connections by way of their directory in fusectl. It is mounted where nobody else sees it, on /dev, which is there
- * since a connection is made by a file in it. Who may not mount it, as in a user namespace, has the mounts unmounted with
- * force, which aborts first; nobody else sees that they are gone. /proc/self/mountinfo writes some characters as octal numbers.
- */
-const abort = `
+/** Does something with the directory `dir` of each mount of a connection. /proc/self/mountinfo has octal numbers in it. */
+const eachMount = (command: string): string => `
 table=$(cat /proc/self/mountinfo)
-mount -n -t fusectl fusectl /dev && {
-  for minor do echo 1 >"/dev/$minor/abort"; done
-  exit
-}
 while read -r id parent device root dir rest; do
   for minor do
-    [ "$device" = "0:$minor" ] || continue
+    case "$device $rest" in "0:$minor "*" - fuse.mdevfs "*) ;; *) continue ;; esac
     dir=$(printf %b "$(printf %s "$dir" | sed 's/\\\\\\([0-7]\\)/\\\\0\\1/g')")
-    umount -n -i -f "$dir"
+    ${command}
   done
 done <<TABLE
 $table
 TABLE
 `;
+
+/**
+ * Aborts connections by way of their directory in fusectl. It is mounted where nobody else sees it, on /dev, which is there
+ * since a connection is made by a file in it. Who may not mount it, as in a user namespace, has the mounts unmounted with
+ * force, which aborts first; nobody else sees that they are gone.
+ */
+const abort = `
+mount -n -t fusectl fusectl /dev && {
+  for minor do echo 1 >"/dev/$minor/abort"; done
+  exit
+}
+${eachMount('umount -n -i -f "$dir"')}
+`;
+
+/**
+ * Has the kernel forget the names of a dead mount, which it would go on to give out: a remount changes nothing, and does that
+ * first. The variable has libmount use mount(2), for which FUSE takes no option amiss.
+ */
+const forget = (dir: string): string => `LIBMOUNT_FORCE_MOUNT2=always mount -n -i -o remount ${dir}`;
+
+const privately = 'unshare --mount --propagation private --';
 
 /**
  * The aborter of a process. Its first parameter is that process. It is told on standard input which connections there are:
@@ -101,8 +114,9 @@ while read -r what minor; do
   [ "$what" = + ] && connections="$connections $minor" && echo
 done
 [ "$connections" ] || exit
-${awaitStuck}
-script=${quoted(abort)} exec unshare --mount --propagation private -- sh -c 'eval "$script"' sh $connections
+${awaitEnd}
+[ "$stuck" ] && script=${quoted(abort)} ${privately} sh -c 'eval "$script"' sh $connections
+script=${quoted(eachMount(forget('"$dir"')))} exec ${privately} sh -c 'eval "$script"' sh $connections
 `;
 
 /**
@@ -120,12 +134,16 @@ read -r pid server || exit
 export script=${quoted(`
 exec 7<>${lifeline} 8<${lifeline} 7>&- || exit
 while read -r line <&8; do :; done
+stuck=yes
 cd /proc/self || {
-  cd "/proc/$1" || exit
-  ${awaitStuck}
+  cd "/proc/$1" || cd /dev
+  ${awaitEnd}
 }
 cd /
-umount -n -i -f ${mounts.join('\numount -n -i -f ')}
+for dir in ${mounts.join(' ')}; do
+  [ "$stuck" ] && ${privately} umount -n -i -f "$dir"
+  ${forget('"$dir"')}
+done
 `)}
 exec nsenter --target "$pid" --mount ${user ? '--user --preserve-credentials ' : ''}-- sh -c 'eval "$script"' mdevfs-aborter "$server" "$1"
 `;

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,6 +96,16 @@ t.test(
   },
 );
 
+/** The code of the error that a call fails with. */
+function errnoOf(call: () => unknown): string | undefined {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
 t.test('who ends them sees others come', { skip }, async (t) => {
   const dir = mountpoint(t);
   t.equal(mdevfs('mount', '-f', 'samples', dir).status, 0);
@@ -114,6 +124,9 @@ t.test('who ends them sees others come', { skip }, async (t) => {
   }
   await killDaemon(dir);
   await until('nobody is left', () => watchers(pid).length === 0);
+  // What the kernel remembers of a dead mount it would give out for an hour.
+  const stat = () => statSync(join(dir, 'class/mdev_bus'));
+  await until('names are forgotten', () => errnoOf(stat) === 'ENOTCONN');
 });
 
 t.test('a lifeline whose starter has died before ends by itself', { skip }, async (t) => {
