@@ -5,8 +5,9 @@
  * @module
  */
 
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { isOurDevice } from '../host/mountpoint.js';
 import { LineError } from '../machine/control-line.js';
 import { EXIT_USAGE, failure } from './error.js';
 import { assertDirectory, unreadable } from './named.js';
@@ -29,20 +30,28 @@ export function meaning<T>(command: string, read: () => T): T {
 export const controlPath = (dir: string, name: string): string => join(dir, CONTROL, name);
 
 /**
- * Opens a control file.
+ * Opens a control file. Whoever made the directory may have put a link to another file there, so it is asked of the open file
+ * whether it is one of a mounted tree, before it is used.
  * @throws CommandError when there is no such tree, or it is not for this user
  */
 export function openControl(dir: string, name: string, flags: 'r' | 'w'): number {
   assertDirectory(dir);
+  const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const mode = flags === 'r' ? O_RDONLY : O_WRONLY;
+  const noTree = () => failure(`${dir}: no mounted tree; mdevfs status lists them`, EXIT_USAGE);
+  let fd: number | undefined;
   try {
-    return openSync(controlPath(dir, name), flags);
+    fd = openSync(controlPath(dir, name), mode | O_NOFOLLOW | O_NONBLOCK);
+    if (isOurDevice(fstatSync(fd).dev)) return fd;
+    closeSync(fd);
   } catch (error) {
+    if (fd !== undefined) closeSync(fd);
     const { code = '' } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw failure(`${dir}: no mounted tree; mdevfs status lists them`, EXIT_USAGE);
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(code)) throw noTree();
     if (code === 'EACCES') throw failure(`${dir}: only root uses its control files; use sudo`);
     throw unreadable(dir, error);
   }
+  throw noTree();
 }
 
 /** The text of a control file. */

@@ -8,6 +8,7 @@
 import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { holdLifeline } from '../host/aborter.js';
 import { compose, listedModel } from '../host/compose.js';
 import { devAnnouncement, liveDev, liveSkeletons } from '../host/compose-live.js';
 import { serveDevices } from '../host/device-mount.js';
@@ -54,11 +55,13 @@ async function serveRun(fixture: string, { uevents, withoutListener }: ServeRunO
   let live: string[];
   const mounting = async (): Promise<UnionView> => {
     await once(process.stdin, 'data');
+    const held = holdLifeline(places.lifeline);
     const real = new RealTree(SYS, machine.sysfs.root);
     const plan = compose(real, listedModel(machine.sysfs), { ...places, sys: SYS });
     live = plan.live;
     writeFileSync(places.plan, plan.script);
     if (withoutListener === undefined) writeFileSync(places.placeholders, '');
+    await held;
     return new UnionView(real, new Set(plan.covered));
   };
   // The end of the namespace kills this process at any moment. One that has a file of its own mount open then, as backing

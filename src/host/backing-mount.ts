@@ -20,6 +20,12 @@ const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const FSMOUNT_CLOEXEC = 1;
 
+// fcntl.h, linux/stat.h
+const AT_EMPTY_PATH = 0x1000;
+const AT_STATX_DONT_SYNC = 0x4000;
+const STATX_SIZE = 256;
+const STX_DEV_MINOR = 140;
+
 // linux/fuse.h
 const FUSE_DEV_IOC_BACKING_OPEN = 0x4010e501;
 const FUSE_DEV_IOC_BACKING_CLOSE = 0x4004e502;
@@ -28,6 +34,8 @@ const FUSE_BACKING_MAP_SIZE = 16;
 export class BackingMount implements BackingRegistry {
   /** Descriptor of /dev/fuse that the mount is served through. */
   readonly fd: number;
+  /** Number of the mount's device, and of its connection. */
+  readonly minor: number;
   readonly #calls: NativeCalls;
   readonly #mount: number;
   /** Descriptor of /dev/fuse of the mount that reads are passed through from. */
@@ -48,12 +56,16 @@ export class BackingMount implements BackingRegistry {
     this.#close = calls.bind('int close(int fd)');
     this.#ioctl = calls.bind('int ioctl(int fd, unsigned long request, void *argument)');
     this.fd = openSync('/dev/fuse', flags);
+    let mount: number | undefined;
     try {
-      this.#mount = this.#makeMount();
+      mount = this.#makeMount();
+      this.minor = this.#minorOf(mount);
     } catch (error) {
       closeSync(this.fd);
+      if (mount !== undefined) closeSync(mount);
       throw error;
     }
+    this.#mount = mount;
     this.#opener = new FileOpener(calls, { dir: this.#mount });
   }
 
@@ -80,6 +92,16 @@ export class BackingMount implements BackingRegistry {
     await this.#opener.close();
     // On a thread of the pool: the end of a mount may have to wait for answers of this very thread.
     await new Promise<void>((resolve) => this.#close.async(this.#mount, () => resolve()));
+  }
+
+  /** By statx(2), which can be told not to ask whoever serves the mount: this very thread. */
+  #minorOf(fd: number): number {
+    const statx = this.#calls.bind(
+      'int statx(int dir, const char *path, int flags, unsigned int mask, void *to)',
+    );
+    const to = Buffer.alloc(STATX_SIZE);
+    this.#calls.checked('statx', statx(fd, '', AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, to));
+    return to.readUInt32LE(STX_DEV_MINOR);
   }
 
   #makeMount(): number {

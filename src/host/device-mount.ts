@@ -12,6 +12,7 @@ import { bestLoop, openDevice } from '../fuse/device.js';
 import { Session } from '../fuse/session.js';
 import type { Log } from '../fuse/transport.js';
 import type { Machine } from '../machine/machine.js';
+import { connections } from './aborter.js';
 import { DeviceFiles } from './device-files.js';
 import { mountFuse, umountAnyway } from './mount.js';
 import type { MountEntry } from './mountinfo.js';
@@ -54,8 +55,11 @@ export async function serveDevices(
   const device = openDevice(fd, bestLoop(), async () => {}, native.direct);
   const root = machine.core.devtmpfs.root;
   const session = new Session(root, device, nothingToTell, log, undefined, uncachedView, files);
-  const done = session.serve();
+  // Of a run, somebody outside knows it already.
+  const minor = unmounts ? mount.minor : undefined;
+  const done = session.serve().finally(() => minor !== undefined && connections.remove(minor));
   await session.greeted;
+  if (minor !== undefined) await connections.add(minor, log);
   const noMappings = mapRegions(machine, files, native, fd);
   return {
     files,

@@ -15,6 +15,7 @@ import { Session } from '../fuse/session.js';
 import type { Mounted, MountOptions, Transport } from '../fuse/transport.js';
 import type { View } from '../fuse/view.js';
 import type { KernfsDir } from '../kernfs/dir.js';
+import { connections } from './aborter.js';
 import { BackingMount } from './backing-mount.js';
 import { mountOn, openFolderOf, openMountPlace } from './mount-place.js';
 import { type MountEntry, mountAgain, mountAt } from './mountinfo.js';
@@ -175,7 +176,7 @@ export class FuseTransport implements Transport {
     let mount: MountEntry | undefined;
     const mounting = async () => {
       mount = await mountFuse(fd, dir);
-      return options.view;
+      return { view: options.view, minor: mount.minor };
     };
     const unmounting = async () => {
       if (mount) await umountAnyway(mount);
@@ -186,7 +187,7 @@ export class FuseTransport implements Transport {
   /**
    * Serves a mount that somebody else makes, by the descriptor of /dev/fuse that it is made with.
    * @param mounting settles when it is made, with what is to be shown of the tree. Everything that can be made ready
-   * before is ready by then.
+   * before is ready by then. If this process is killed and cannot end, it is for them to free its clients (aborter.ts).
    * @throws Error with the reason why it cannot be served
    */
   serveMounted(
@@ -195,14 +196,15 @@ export class FuseTransport implements Transport {
     options: MountOptions,
     mounting: () => Promise<View>,
   ): Promise<Mounted> {
-    return this.#serve(fd, root, options, mounting, async () => {});
+    const mounted = async () => ({ view: await mounting(), minor: undefined });
+    return this.#serve(fd, root, options, mounted, async () => {});
   }
 
   async #serve(
     fd: number,
     root: KernfsDir,
     options: MountOptions,
-    mounting: () => Promise<View | undefined>,
+    mounting: () => Promise<{ view: View | undefined; minor: number | undefined }>,
     unmounting: () => Promise<void>,
   ): Promise<Mounted> {
     const { O_RDWR, O_NONBLOCK } = constants;
@@ -215,8 +217,9 @@ export class FuseTransport implements Transport {
     const notifier = await parts.notifier;
     notifier.serve({ tree: fd, backings: backing.mount?.fd });
     let view: View | undefined;
+    let minor: number | undefined;
     try {
-      view = await mounting();
+      ({ view, minor } = await mounting());
     } catch (error) {
       await notifier.close();
       await backing.mount?.close();
@@ -229,8 +232,13 @@ export class FuseTransport implements Transport {
     const session = new Session(root, device, notifier, options.log, backing.mount, view);
     if (options.counts) session.counts.addFile(options.counts);
     if (backing.mount) serveBackings(session, openDevice(backing.mount.fd, this.#loop, closed));
-    const done = session.serve().finally(() => backing.mount?.close());
+    const minors = minor === undefined ? [] : [minor, ...(backing.mount ? [backing.mount.minor] : [])];
+    const done = session
+      .serve()
+      .finally(() => backing.mount?.close())
+      .finally(() => minors.map((each) => connections.remove(each)));
     await session.greeted;
+    await Promise.all(minors.map((each) => connections.add(each, options.log)));
     return {
       done,
       announce: (announcement) => session.announce(announcement),

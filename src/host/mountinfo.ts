@@ -16,6 +16,8 @@ export interface MountEntry {
   /** For example `ext4`, `fuse.mdevfs`. */
   type: string;
   source: string;
+  /** Minor number of its device; of a FUSE mount, the number of its connection. */
+  minor: number;
 }
 
 const unescaped = (text: string): string =>
@@ -35,6 +37,7 @@ export function parseMountinfo(text: string): MountEntry[] {
       dir: unescaped(dir!),
       type: type!,
       source: unescaped(source ?? ''),
+      minor: Number(device!.split(':')[1]),
     });
   }
   return entries;

@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MOUNT_SOURCE } from './mount.js';
-import { type MountEntry, mountAt } from './mountinfo.js';
+import { type MountEntry, mountAt, mounts } from './mountinfo.js';
 import { isAlive, type MountRecord, recordOf } from './record.js';
 
 export type MountpointState =
@@ -68,6 +68,16 @@ export function mountpointState(dir: string): MountpointState {
     if (code === 'ENOTDIR') return { kind: 'not-a-directory' };
     throw error;
   }
+}
+
+/**
+ * Whether a file is on a mount of ours.
+ * @param dev as stat(2) tells it
+ */
+export function isOurDevice(dev: number): boolean {
+  // As the C library makes it of major number 0.
+  const minor = (dev & 0xff) | (Math.floor(dev / 2 ** 12) & 0xfff00);
+  return mounts().some((mount) => mount.minor === minor && mount.type === `fuse.${MOUNT_SOURCE}`);
 }
 
 /** How long a mount may take to answer. */

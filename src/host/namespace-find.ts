@@ -4,7 +4,7 @@
  */
 
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { MOUNT_SOURCE } from './mount.js';
 import { mountAt, parseMountinfo } from './mountinfo.js';
@@ -30,10 +30,13 @@ function parents(): Map<number, number> {
   return parentOf;
 }
 
-/** Whether a process has the model mounted at a directory. */
-function seesModel(pid: number, at: string): boolean {
+/**
+ * Whether a process has the model mounted at a directory.
+ * @param proc its directory in /proc
+ */
+function seesModel(pid: number, at: string, proc = `/proc/${pid}`): boolean {
   try {
-    const mounts = parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, 'latin1'));
+    const mounts = parseMountinfo(readFileSync(`${proc}/mountinfo`, 'latin1'));
     return mounts.some(({ dir, type }) => dir === at && type === `fuse.${MOUNT_SOURCE}`);
   } catch {
     return false;
@@ -44,7 +47,7 @@ function seesModel(pid: number, at: string): boolean {
 const DEPTH = 3;
 
 /** A process that sees the model in /sys: the one given, or one that it started for that. */
-export function processInside(pid: number): number | undefined {
+function processInside(pid: number): number | undefined {
   const all = [...parents()];
   let some = [pid];
   for (let depth = 0; depth <= DEPTH; depth++) {
@@ -85,23 +88,68 @@ function fixtureServed(pid: number): string | undefined {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     const at = words.indexOf(SERVE_RUN);
-    return at > 0 ? words[at + 1] : undefined;
+    // Anybody may call a process so; a terminal that it is shown on takes orders from some characters.
+    return at > 0 ? words[at + 1]?.replaceAll(/\p{Cc}/gu, '?') : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** The namespaces of a run, open: the number of a process may be another one's when it is used. */
+export interface RunNamespaces {
+  /** Descriptors of what is in /proc/PID/ns. */
+  readonly files: Readonly<Record<'mnt' | 'net' | 'pid' | 'user', number>>;
+  /** Whether it has a user namespace that is not this program's. */
+  readonly isOtherUser: boolean;
+  /** The users that the process has the rights of: real, effective, saved, and for files. */
+  readonly uids: readonly number[];
+}
+
 /**
- * Runs a command in the namespaces of a process, with this terminal.
+ * Opens the namespaces of the run that a process belongs to, or that it started.
+ * @returns undefined when there is none, or none that this user may look into
+ */
+export function openRun(pid: number): RunNamespaces | undefined {
+  const inside = processInside(pid);
+  if (inside === undefined) return undefined;
+  let dir: number | undefined;
+  try {
+    // What is reached by way of it is this process's, and nobody's when it is gone.
+    dir = openSync(`/proc/${inside}`, constants.O_RDONLY | constants.O_DIRECTORY);
+    const proc = `/proc/self/fd/${dir}`;
+    const [mnt, net, pidns, user] = ['mnt', 'net', 'pid', 'user'].map((name) =>
+      openSync(`${proc}/ns/${name}`, 'r'),
+    ) as [number, number, number, number];
+    const uids = /^Uid:\s*(.*)$/m.exec(readFileSync(`${proc}/status`, 'latin1'))![1]!;
+    if (!seesModel(inside, MARK, proc)) return undefined;
+    const [theirs, ours] = [fstatSync(user), statSync('/proc/self/ns/user')];
+    return {
+      files: { mnt, net, pid: pidns, user },
+      isOtherUser: theirs.ino !== ours.ino || theirs.dev !== ours.dev,
+      uids: uids.split(/\s+/).map(Number),
+    };
+  } catch {
+    return undefined;
+  } finally {
+    if (dir !== undefined) closeSync(dir);
+  }
+}
+
+/**
+ * Runs a command in the namespaces of a run, with this terminal. What is mounted there, and so what the command is, decides
+ * who made the user namespace that they belong to.
  * @returns its exit code
  */
-export function runInside(pid: number, command: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const sameUser = ownerOf(pid) === ownerOf(process.pid);
-  const namespaces = ['--mount', '--net', '--pid', ...(sameUser ? [] : ['--user', '--preserve-credentials'])];
-  const child = spawn('nsenter', ['--target', String(pid), ...namespaces, '--', ...command], {
-    stdio: 'inherit',
-    env,
-  });
+export function runInside(
+  { files, isOtherUser }: RunNamespaces,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  // Not inherited, for the command would have them too.
+  const file = (name: keyof typeof files): string => `/proc/${process.pid}/fd/${files[name]}`;
+  const namespaces = [`--mount=${file('mnt')}`, `--net=${file('net')}`, `--pid=${file('pid')}`];
+  if (isOtherUser) namespaces.push(`--user=${file('user')}`, '--preserve-credentials');
+  const child = spawn('nsenter', [...namespaces, '--', ...command], { stdio: 'inherit', env });
   // The terminal sends its signals to the command too, which decides.
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
@@ -112,9 +160,4 @@ export function runInside(pid: number, command: readonly string[], env: NodeJS.P
     });
     child.on('close', (code, signal) => resolve(code ?? 128 + os.signals[signal!]));
   });
-}
-
-/** Whatever tells one user namespace from another. */
-function ownerOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/uid_map`, 'latin1');
 }

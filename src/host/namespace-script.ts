@@ -12,6 +12,7 @@
  * | line | from | means |
  * |---|---|---|
  * | `fault TEXT` | both | it cannot be done |
+ * | `server N` | outer | the daemon is process N of the namespace |
  * | `daemon CODE` | outer | the daemon ended |
  * | `mounted` | outer | the daemon can serve |
  * | `pid N` | inner | the command is about to run as process N of the namespace |
@@ -51,6 +52,8 @@ export const places = {
   /** What is to be changed in it, and that it is, as FIFOs. */
   request: '/run/mdevfs/request',
   answer: '/run/mdevfs/answer',
+  /** FIFO that is open for writing as long as the daemon lives, see aborter.ts. */
+  lifeline: '/run/mdevfs/lifeline',
 } as const;
 
 /** Numbers of the descriptors of /dev/fuse that the daemon inherits: of the model's sysfs, and of its devices. */
@@ -103,6 +106,7 @@ exec ${FUSE_FD}<>/dev/fuse ${DEVICE_FUSE_FD}<>/dev/fuse
   "$@" <&5 >&2 3>&- 5>&- &
   daemon=$!
   exec 5>&- ${LISTENER_FD}>&- ${FUSE_FD}>&- ${DEVICE_FUSE_FD}>&-
+  echo "server $daemon" >&3
   wait $daemon
   echo "daemon $?" >&3
 ) &
@@ -118,7 +122,7 @@ try mount -n -t tmpfs -o mode=755 mdevfs /sys
 (
 ${dev})
 try mount -n --move /sys /dev
-mkfifo -m 600 ${places.request} ${places.answer}
+mkfifo -m 600 ${places.request} ${places.answer} ${places.lifeline}
 ${freshSys ? fresh : ''}
 cat > ${places.inner} <<'INNER'
 ${innerScript}INNER

@@ -9,9 +9,11 @@ import { closeSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { isatty } from 'node:tty';
+import { startAborter } from './aborter.js';
+import { runAborterScript } from './aborter-script.js';
 import { composeDev, composeRun } from './compose-own.js';
 import { mounts } from './mountinfo.js';
-import { bootScript, outerScript } from './namespace-script.js';
+import { bootScript, outerScript, places } from './namespace-script.js';
 
 export interface NamespaceOptions {
   /** Whether to have a user namespace, in which anybody may mount. */
@@ -59,6 +61,7 @@ export async function runInNamespace(
   const run = composeRun('/run', '/sys').script('/sys/mdevfs/table');
   const dev = composeDev('/dev', '/sys').script('/run/mdevfs/table');
   const outer = outerScript(run, dev, sysMounts(), net);
+  const aborter = startAborter(runAborterScript(user, places.lifeline, [places.model, places.dev]));
   const child = spawn(
     'unshare',
     [
@@ -75,6 +78,7 @@ export async function runInNamespace(
   const end: NamespaceEnd = { exitCode: 1 };
   const talk = child.stdio[3] as Duplex;
   let pid: number | undefined;
+  let server: string | undefined;
   let daemonEnd: number | undefined;
   // A line cannot be sent to somebody who is about to end.
   talk.on('error', () => {});
@@ -82,8 +86,11 @@ export async function runInNamespace(
     const [what, ...words] = line.split(' ');
     if (what === 'fault') end.fault ??= words.join(' ');
     else if (what === 'mounted') toDaemon.write(`${line}\n`);
-    else if (what === 'pid') pid = Number(words[0]);
-    else if (what === 'daemon') {
+    else if (what === 'server') server = words[0];
+    else if (what === 'pid') {
+      pid = Number(words[0]);
+      aborter.stdin?.end(`${child.pid} ${server}\n`);
+    } else if (what === 'daemon') {
       daemonEnd = Number(words[0]);
       if (pid !== undefined) died(daemonEnd);
     }
@@ -95,7 +102,11 @@ export async function runInNamespace(
       if (pid === undefined) child.kill('SIGKILL');
       else talk.write(`kill ${signal.slice('SIG'.length)} ${pid}\n`);
     });
-  end.exitCode = await exitCodeOf(child);
+  try {
+    end.exitCode = await exitCodeOf(child);
+  } finally {
+    aborter.kill('SIGKILL');
+  }
   if (pid === undefined && end.fault === undefined) {
     if (daemonEnd !== undefined) end.daemonExitCode = daemonEnd;
     end.fault = 'the namespaces cannot be set up';

@@ -1,8 +1,8 @@
 /**
  * The thread that tells the kernel to forget names. It may have to wait for a lock that somebody holds who waits for
  * this process's main thread, which therefore never does it itself (fuse/cache.ts). If the process is killed while it
- * waits, it cannot end, since the connection to the kernel only ends with the last of its threads; whoever unmounts with
- * force ends it (docs/performance.md).
+ * waits, it cannot end, since the connection to the kernel only ends with the last of its threads; then somebody else ends
+ * the connection (aborter.ts).
  * @module
  */
 

@@ -81,7 +81,6 @@ class Slot implements OpenDeviceFile {
 export class SpareFiles {
   readonly #root = kernfsCreateRoot(() => performance.timeOrigin + performance.now()).root;
   readonly #waiting = new Map<string, SpareNode>();
-  #last = 0;
 
   constructor(
     readonly files: DeviceFiles,
@@ -98,7 +97,7 @@ export class SpareFiles {
    * @throws KernelError ENFILE when it cannot be had
    */
   async open(backing?: number): Promise<SpareFile> {
-    const name = `spare-${++this.#last}`;
+    const name = this.#freeName();
     const node = new SpareNode(this.#root, name, this.files, backing);
     this.#waiting.set(name, node);
     try {
@@ -109,5 +108,14 @@ export class SpareFiles {
     } finally {
       this.#waiting.delete(name);
     }
+  }
+  /**
+   * The kernel keeps a name and the file that it led to, also when both are of no use to anybody, until it finds the name
+   * to lead elsewhere. So names are used again, and there are no more of them than are opened at one time.
+   */
+  #freeName(): string {
+    let number = 0;
+    while (this.#waiting.has(`spare-${number}`)) number++;
+    return `spare-${number}`;
   }
 }

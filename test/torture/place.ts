@@ -65,6 +65,8 @@ const SETTLE_MS = 10_000;
 
 /** Memory of so many processes that have ended may be held: until the garbage collector comes by. */
 const LAST_PROCESSES = 8;
+/** Of stubs that are kept for the next call: two pipes each, and the daemon may have begun with one stub or none. */
+const PIPES_OF_STUBS = 4;
 
 /** Notes what the daemon has now; what the result is called for at the end counts as leaked what is more by then. */
 export function ledger({ daemon }: Place, figures: Figures): () => Promise<void> {
@@ -73,8 +75,10 @@ export function ledger({ daemon }: Place, figures: Figures): () => Promise<void>
   const excess = (): { count: number; more: string[] } => {
     const now = descriptors(daemon);
     const more = [...now].filter(([name]) => !before.has(name)).map(([, target]) => target);
-    const memories = more.filter((target) => /^\/proc\/\d+\/mem$/.test(target)).length;
-    return { count: now.size - before.size - Math.min(memories, LAST_PROCESSES), more };
+    const some = (pattern: RegExp, most: number): number =>
+      Math.min(more.filter((target) => pattern.test(target)).length, most);
+    const kept = some(/^\/proc\/\d+\/mem$/, LAST_PROCESSES) + some(/^pipe:/, PIPES_OF_STUBS);
+    return { count: now.size - before.size - kept, more };
   };
   return async () => {
     await until(() => excess().count <= 0, SETTLE_MS);
