@@ -36,15 +36,11 @@ t.test('devices are compared by the turns in which nobody disturbed them', async
   );
 });
 
-t.test('each call of a device has a target', async (t) => {
-  const list = targets(new Samples(), 0, undefined, measured).slice(-3);
+t.test('each call of a device has a target, but for one that is copied by another process', async (t) => {
+  const list = targets(new Samples(), 0, undefined, measured).slice(-2);
   t.same(
     list.map(({ what }) => what),
-    [
-      'region read, 4 bytes, one CPU: x C',
-      'ioctl with a struct, one CPU: x C',
-      'doorbell to eventfd, one CPU: x C',
-    ],
+    ['region read, 4 bytes, one CPU: x C', 'doorbell to eventfd, one CPU: x C'],
   );
-  t.same(list.map(isMet), [true, false, undefined]);
+  t.same(list.map(isMet), [true, undefined]);
 });

@@ -23,8 +23,13 @@ const LIMIT_MS = 60_000;
  */
 const UNDISTURBED = 0.1;
 
-/** How fast each call has to be in relation to C. */
-export const DEVICE_TARGET = 0.6;
+/**
+ * How fast each call has to be in relation to C. A structure is copied by another process, which the server in C does without:
+ * nothing is asked of that but to be measured.
+ */
+export const DEVICE_TARGET = 0.85;
+const unbounded: readonly string[] = ['ioctl with a struct'];
+export const isBounded = ({ what }: DeviceBench): boolean => !unbounded.includes(what);
 
 /** Calls of each kind before any is timed, which is when JavaScript has been compiled. */
 const WARM_UP = 20_000;

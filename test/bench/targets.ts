@@ -5,7 +5,7 @@
  */
 
 import type { Placement } from './cpus.js';
-import { DEVICE_TARGET, type DeviceBench } from './devices.js';
+import { DEVICE_TARGET, type DeviceBench, isBounded } from './devices.js';
 import { FEW } from './measure.js';
 import type { Operation, Samples } from './samples.js';
 
@@ -122,7 +122,7 @@ export function targets(
     measured: startup,
     missing: 'not measured',
   });
-  for (const { what, ratio } of devices)
+  for (const { what, ratio } of devices.filter(isBounded))
     list.push({
       what: `${what}, one CPU: x C`,
       bound: '>=',
