@@ -97,6 +97,16 @@ ${eachMount('umount -n -i -f "$dir"')}
  */
 const forget = (dir: string): string => `LIBMOUNT_FORCE_MOUNT2=always mount -n -i -o remount ${dir}`;
 
+/**
+ * Does something with the mount at `dir`, where /proc is that of another PID namespace: mount(8) and umount(8) do nothing
+ * without a table of mounts, and are given one.
+ */
+const withTable = (command: string): string => `
+mount -n -t tmpfs mdevfs /proc && mkdir /proc/self &&
+  echo "1 0 0:1 / $dir rw - fuse.mdevfs mdevfs rw" >/proc/self/mountinfo &&
+  ${command}
+`;
+
 const privately = 'unshare --mount --propagation private --';
 
 /**
@@ -141,8 +151,9 @@ cd /proc/self || {
 }
 cd /
 for dir in ${mounts.join(' ')}; do
-  [ "$stuck" ] && ${privately} umount -n -i -f "$dir"
-  ${forget('"$dir"')}
+  export dir
+  [ "$stuck" ] && ${privately} sh -c '${withTable('umount -n -i -f "$dir"')}'
+  ${privately} sh -c '${withTable(forget('"$dir"'))}'
 done
 `)}
 exec nsenter --target "$pid" --mount ${user ? '--user --preserve-credentials ' : ''}-- sh -c 'eval "$script"' mdevfs-aborter "$server" "$1"

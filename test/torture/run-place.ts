@@ -47,12 +47,9 @@ export class RunPlace implements Place {
     const end = (): Promise<void> => endRun(child, found);
     scope.defer(end);
     writeFileSync(join(folder, 'shell'), '');
-    await until(() => child.exitCode !== null || readFileSync(join(folder, 'shell'), 'utf8').includes('up'));
-    for (const pid of familyOf(child.pid!)) {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
-      if (command[0]?.endsWith('node') && command.includes('serve-run')) found.daemon ||= pid;
-      else if (command[0] === 'sh' && command.length === 2) found.shell = pid;
-    }
+    const up = () => readFileSync(join(folder, 'shell'), 'utf8').includes('up');
+    // Having said so, the shell becomes the one that commands are written to.
+    await until(() => child.exitCode !== null || (up() && find(child.pid!, found)));
     if (!found.daemon || !found.shell)
       throw new Error(`mdevfs run did not come up: ${readFileSync(join(folder, 'log'), 'utf8')}`);
     return new RunPlace(folder, child, found.shell, found.daemon, end);
@@ -84,6 +81,22 @@ export class RunPlace implements Place {
     writeFileSync(`${file}.go`, '');
     return client;
   }
+}
+
+/** Looks for the daemon and the shell of a run. */
+function find(run: number, found: { shell: number; daemon: number }): boolean {
+  for (const pid of familyOf(run)) {
+    let command: string[];
+    try {
+      command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    } catch {
+      // It has ended meanwhile.
+      continue;
+    }
+    if (command[0]?.endsWith('node') && command.includes('serve-run')) found.daemon ||= pid;
+    else if (command[0] === 'sh' && command.length === 2) found.shell = pid;
+  }
+  return found.daemon > 0 && found.shell > 0;
 }
 
 /** Ends a run, also one whose daemon or clients wait for each other. */
