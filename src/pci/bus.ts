@@ -219,21 +219,28 @@ export class PciBus extends Bus {
     const deepestFirst = [...new Set(this.#withAllBelow(device))].reverse();
     return after(eachInTurn(deepestFirst, deviceDetach), () =>
       eachInTurn(deepestFirst, (gone) => {
-        const { secondaryBus } = gone.function;
-        return after(secondaryBus === undefined ? undefined : this.#removeSegment(secondaryBus), () =>
-          gone.del(),
-        );
+        const bus = this.#busBelow(gone);
+        return after(bus === undefined ? undefined : this.#removeSegment(bus), () => gone.del());
       }),
     );
   }
 
   #withAllBelow(device: PciDevice): PciDevice[] {
-    const { secondaryBus } = device.function;
+    const bus = this.#busBelow(device);
     const below = [...this.devices.values()].filter(
-      (other) => secondaryBus !== undefined && (other as PciDevice).function.bus === secondaryBus,
+      (other) => bus !== undefined && (other as PciDevice).function.bus === bus,
     );
     const virtual = (device.sriov?.virtual ?? []).filter((other) => this.devices.has(other.name));
     return [device, ...virtual, ...below.flatMap((other) => this.#withAllBelow(other as PciDevice))];
+  }
+
+  /**
+   * The bus that was found behind a bridge (`pci_dev.subordinate`). Its number in configuration space may have been written
+   * to since, and means nothing before the next scan finds the bridge anew.
+   */
+  #busBelow(bridge: Device): string | undefined {
+    for (const [bus, { parent }] of this.#segments) if (parent === bridge) return bus;
+    return undefined;
   }
 
   #addSegment(bus: string, above: Device): void {

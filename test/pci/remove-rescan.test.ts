@@ -136,3 +136,22 @@ t.test('a bridge goes with all below it, the deepest first, and comes back whole
   t.equal(host.process.readlink(`${CARD}/iommu_group`), '../../../../kernel/iommu_groups/5');
   t.ok(host.exists(`${CARD}/net`));
 });
+
+t.test(
+  'a bridge takes along the bus that was found behind it, whatever number was written to it since',
+  async (t) => {
+    const host = new Host(q35());
+    const shell = host.machine.process();
+    const config = shell.open(`${PORT}/config`, 2);
+    // PCI_SECONDARY_BUS
+    shell.pwrite(config, Buffer.from([0x61]), 0x19);
+    shell.close(config);
+    host.echo('1', `${PORT}/remove`);
+    t.notOk(host.exists(CARD));
+    t.notOk(host.exists('/sys/class/pci_bus/0000:01'));
+    host.echo('1', '/sys/bus/pci/rescan');
+    t.ok(host.exists(PORT));
+    t.ok(host.exists('/sys/class/pci_bus/0000:61'), 'the next scan finds it by its new number');
+    t.notOk(host.exists(CARD), 'and nothing behind it');
+  },
+);

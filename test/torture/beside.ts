@@ -14,7 +14,7 @@ import type { Context, Figures } from './scenario.js';
 const ASKED_MS = 150;
 /** So long may a client take to end, or a neighbour longer than its rounds. */
 const END_MS = 8_000;
-const ROUNDS = { brief: 20, long: 2000 };
+const ROUNDS = { brief: 20, long: 1000 };
 /** A second one looks whether all is well when the culprit is gone. */
 const ROUNDS_AFTER = 3;
 

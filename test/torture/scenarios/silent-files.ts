@@ -14,6 +14,7 @@ import type { Scenario } from '../scenario.js';
 
 const scenario: Scenario = {
   name: 'a file that does not answer keeps nobody waiting but the client whose it is',
+  limit: 900_000,
   async run(context, figures) {
     const program = await context.programs.path('silent-file');
     let place: RunPlace | undefined;
