@@ -12,7 +12,8 @@ import { readFileSync } from 'node:fs';
 import { Errno, KernelError } from '../../lib/errno.js';
 import { asleep, type Sleeps } from '../../lib/sleep.js';
 import type { NativeCalls } from '../native.js';
-import { Stub, StubCalls, StubGone } from './stub.js';
+import { Stub, StubGone } from './stub.js';
+import { StubCalls } from './stub-calls.js';
 
 /** Who has the object that a stub may have to wait for. */
 export interface Client {
