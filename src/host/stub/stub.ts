@@ -47,6 +47,7 @@ export class Stub {
   #socket: Socket | undefined;
   #later: { resolve: (result: number) => void; reject: (error: Error) => void } | undefined;
   #killed = false;
+  #asked = false;
   #gone = false;
 
   /** @throws Error of one line when it cannot be started */
@@ -100,6 +101,11 @@ export class Stub {
 
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** Whether it was asked for a call that nobody has heard the end of. */
+  get asked(): boolean {
+    return this.#asked;
   }
 
   /** Runs `listener` when the process has ended. */
@@ -188,6 +194,7 @@ export class Stub {
     if (this.#gone || this.#killed) throw new StubGone('it has ended');
     this.#put(0, number);
     for (let at = 0; at < 6; at++) this.#put(8 + 8 * at, args[at] ?? 0);
+    this.#asked = true;
     this.#calls.native.direct.write(this.#ask, ONE, 1);
   }
 
@@ -210,9 +217,12 @@ export class Stub {
       }
       if (ready === 0) ready = poll(this.#pollfd, 1, patience);
     }
+    // A signal, such as the one that a child has ended, must not leave a call behind that others take for theirs.
+    while (ready <= 0 && patience < 0) ready = poll(this.#pollfd, 1, patience);
     if (ready <= 0) return undefined;
     if (this.#calls.native.direct.read(this.#answer, this.#taken, 1) !== 1)
       throw new StubGone('it has ended');
+    this.#asked = false;
     return this.#result;
   }
 
@@ -232,6 +242,7 @@ export class Stub {
     socket.on('data', () => {
       const later = this.#later;
       this.#later = undefined;
+      this.#asked = false;
       later?.resolve(this.#result);
     });
     socket.on('error', () => {});

@@ -231,7 +231,8 @@ export class Stubs {
 
   #put(stub: Stub): void {
     if (stub.gone) return;
-    if (this.#idle.length < IDLE) this.#idle.push(stub);
+    // The answer to one call is never taken for that to another.
+    if (!stub.asked && this.#idle.length < IDLE) this.#idle.push(stub);
     else stub.end();
   }
 }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
 import { memory, PAGE_SIZE } from './memory.js';
@@ -71,4 +73,39 @@ t.test('a file of memory is that of its process, and tells when nothing is left 
   t.equal(await restarts.run(process.pid, 'access', () => copies.isGone(file)), false);
   t.equal(read(7).toString(), 'one two', 'also where nobody can come back to it');
   t.throws(() => copies.read(file, BigInt(PAGE_SIZE), Buffer.alloc(1)), fault);
+});
+
+t.test('signals that reach this program in the middle of calls mix up nothing', async (t) => {
+  const { copies, restarts, stubs, bytes, address } = await memory(t, 65);
+  for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE(at, at);
+  const fds = Array.from({ length: 40 }, () => openSync('/proc/self/mem', 'r+'));
+  t.teardown(() => {
+    for (const fd of fds) closeSync(fd);
+  });
+  const files = fds.map((fd, n) => ({ client: { pid: n, uid: n % 3 }, fd }));
+  process.on('SIGUSR1', () => {});
+  t.teardown(() => process.removeAllListeners('SIGUSR1'));
+  // So often that most calls are interrupted.
+  const noise = spawn('sh', ['-c', `while kill -USR1 ${process.pid} 2>/dev/null; do :; done`], {
+    detached: true,
+  });
+  t.teardown(() => process.kill(-noise.pid!, 'SIGKILL'));
+  await once(process, 'SIGUSR1');
+  let wrong = 0;
+  await Promise.all(
+    files.map(async (file, number) => {
+      for (let n = 0; n < 300; n++) {
+        const at = ((n * 7919 + number * 104729) % (bytes.length / 4 - 16)) * 4;
+        const copy = await restarts.run(process.pid, 'access', () => {
+          const target = Buffer.alloc(64);
+          copies.read(file, BigInt(address + at), target);
+          return target;
+        });
+        if (copy.readUInt32LE(0) !== at) wrong++;
+        if (n % 10 === 0) await new Promise(setImmediate);
+      }
+    }),
+  );
+  t.equal(wrong, 0);
+  t.ok(stubs.pids.length > 0);
 });

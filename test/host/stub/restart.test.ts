@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { Sleeps } from '../../../src/lib/sleep.js';
 import { type Awaited, Restarts } from '../../../src/host/stub/restart.js';
 import { KernelError } from '../../../src/lib/errno.js';
+import type { Sleeps } from '../../../src/lib/sleep.js';
 
 const from = <T>(begin: () => Sleeps<T>): Awaited<T> => ({
   begin,
