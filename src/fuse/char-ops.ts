@@ -3,8 +3,8 @@
  * its number, and never asks the file system; so nodes are shown as regular files, and every call on an open one
  * arrives here.
  *
- * * Each lookup of a node gives it another number, so that each open file is an inode of its own. The number is all that
- *   /proc/PID/fdinfo tells of a descriptor, and by it one is recognized that a program names in an ioctl.
+ * * Each lookup of a node gives it another number, so that each open file is an inode of its own. Nothing is recognized by
+ *   it: a client can make a file with any number.
  * * Nothing is remembered: names, attributes and listings are asked for each time.
  * * A file is opened for direct I/O, with the offsets and lengths that the caller chose. What it maps is a backing file,
  *   where the device has memory to be mapped.

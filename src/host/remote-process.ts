@@ -194,8 +194,16 @@ class ThreadClient implements Client {
   }
 }
 
+/** Of a thread that is gone nobody knows more: what it made wait is counted for nobody else. */
+const unknown = (thread: number): Client => ({ pid: thread, uid: -1 });
+
 function clientOf(thread: number): Client {
-  const status = readFileSync(`/proc/${thread}/status`, 'latin1');
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${thread}/status`, 'latin1');
+  } catch {
+    return unknown(thread);
+  }
   const number = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)![1]);
   return { pid: number('Tgid'), uid: number('Uid') };
 }

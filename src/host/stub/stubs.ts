@@ -55,7 +55,7 @@ export class Stubs {
   readonly #ofProcess = new Map<number, number>();
   readonly #ofUser = new Map<number, number>();
   readonly #queue: Waiting[] = [];
-  #all = new Set<Stub>();
+  readonly #all = new Set<Stub>();
 
   /** @throws Error of one line where no stub can be made */
   constructor(native: NativeCalls) {
@@ -96,6 +96,7 @@ export class Stubs {
       // Who makes one wait already is not waited for again.
       result = stub.insist(this.#ofUser.size > 0 && this.#isFull(client) ? 1 : INSIST);
     } catch (error) {
+      this.#put(stub);
       throw gaveUp(error, Errno.EFAULT);
     }
     if (result === undefined) {
