@@ -6,10 +6,7 @@
 import { closeSync } from 'node:fs';
 import { Errno, KernelError } from '../lib/errno.js';
 import type { NativeCalls, NativeFunction } from './native.js';
-
-// The same on every architecture: asm-generic/unistd.h.
-const SYS_PIDFD_OPEN = 434;
-const SYS_PIDFD_GETFD = 438;
+import { SYS_PIDFD_GETFD, SYS_PIDFD_OPEN } from './stub/system-calls.js';
 
 export class PidfdCalls {
   readonly #calls: NativeCalls;
